@@ -1,0 +1,413 @@
+# SPDX-License-Identifier: MIT
+#
+# The lines with ## are what `make help` prints.
+#
+## ouro - an io_uring async I/O engine
+##
+##   make run             build, run the examples, then serve HTTP on LISTEN
+##   make test            build all of it and run every test, those of aarch64 too
+##   (On Debian 12 and 13 these two first install what is missing; as root or by sudo.)
+##
+##   make [all]           libraries and examples
+##   make check           the tests for this machine only; ONLY=name for one suite or test
+##   make check-valgrind  those on the simulated ring, under Valgrind
+##   make bench           the benchmarks; they are programs in $(BUILD)/bench, run them one by one
+##   make examples        the examples, in $(BUILD)/examples
+##   make install         libraries, headers and pkg-config files to PREFIX (uninstall undoes it)
+##   make format          lay out the sources (format-check only looks)
+##   make deps            install what `run` needs; deps-test and deps-bench: what these need
+##   make clean           remove $(BUILD)
+##   make help            this
+##
+## Variables, with their defaults:
+##
+##   CC=gcc CXX=g++ AR=ar CFLAGS="-O2 -g" CXXFLAGS="-O2 -g" CPPFLAGS= LDFLAGS=
+##   PREFIX=/usr/local LIBDIR=$(PREFIX)/lib DESTDIR=
+##   BUILD=build          where everything that is built goes
+##   SAN=                 address,undefined or thread (that one with CC=clang): sanitizers
+##   WERROR=              1: warnings are errors
+##   V=                   1: show whole command lines
+##   LISTEN=127.0.0.1:8000    the address of `make run`
+
+VERSION = 0.1.0
+SOVERSION = 0
+
+# --- What there is. Sorted; one line per file. ---------------------------------------------------
+
+ENGINE_HEADERS = \
+	engine/ouro.h \
+	engine/ouro_address.h \
+	engine/ouro_base.h \
+	engine/ouro_coro.h \
+	engine/ouro_coro_switch.h \
+	engine/ouro_loop.h \
+	engine/ouro_socket.h \
+	engine/ouro_task.h \
+	engine/ouro_timer.h \
+	engine/ouro_uring.h
+
+ENGINE_SOURCES = \
+	engine/address.c \
+	engine/check.c \
+	engine/coro.c \
+	engine/dispatcher.c \
+	engine/error.c \
+	engine/group.c \
+	engine/op.c \
+	engine/overflow.c \
+	engine/park.c \
+	engine/ring.c \
+	engine/ring_sim.c \
+	engine/ring_uring.c \
+	engine/run.c \
+	engine/signals.c \
+	engine/sim_net.c \
+	engine/sim_option.c \
+	engine/sim_tcp.c \
+	engine/sim_trace.c \
+	engine/sim_unix.c \
+	engine/socket.c \
+	engine/stack.c \
+	engine/task.c \
+	engine/task_table.c \
+	engine/timer.c \
+	engine/timer_heap.c
+
+PROTO_HEADERS =
+
+PROTO_SOURCES =
+
+EXAMPLES =
+
+BENCHES =
+
+# With Google Benchmark, the only C++ here.
+BENCHES_CXX =
+
+TEST_SOURCES = \
+	tests/address_test.c \
+	tests/check_test.c \
+	tests/coro_avx512_test.c \
+	tests/coro_test.c \
+	tests/dispatcher_test.c \
+	tests/error_test.c \
+	tests/group_test.c \
+	tests/list_test.c \
+	tests/main.c \
+	tests/op_test.c \
+	tests/overflow_test.c \
+	tests/park_test.c \
+	tests/ring_script_test.c \
+	tests/ring_sim_test.c \
+	tests/ring_test.c \
+	tests/ring_uring_test.c \
+	tests/run_test.c \
+	tests/signals_test.c \
+	tests/socket_test.c \
+	tests/stack_test.c \
+	tests/task_table_test.c \
+	tests/task_test.c \
+	tests/timer_heap_test.c \
+	tests/timer_test.c
+
+# The tests that also run on an emulated aarch64: coroutines, stacks and the dispatcher on the
+# simulated ring. CUnit has no aarch64 package here, so tests/mini_cunit.h stands in for it.
+AARCH64_TESTS = \
+	tests/check_test.c \
+	tests/coro_test.c \
+	tests/dispatcher_test.c \
+	tests/group_test.c \
+	tests/list_test.c \
+	tests/main.c \
+	tests/park_test.c \
+	tests/stack_test.c \
+	tests/task_table_test.c \
+	tests/task_test.c \
+	tests/timer_heap_test.c \
+	tests/timer_test.c
+
+# --- The user's settings. ------------------------------------------------------------------------
+
+# Not make's own default: `cc` would leave open which compiler it is. C++ comes from the same house.
+ifeq ($(origin CC),default)
+CC = gcc
+endif
+ifeq ($(origin CXX),default)
+CXX = $(if $(findstring clang,$(CC)),$(subst clang,clang++,$(CC)),g++)
+endif
+CFLAGS ?= -O2 -g
+CXXFLAGS ?= -O2 -g
+AARCH64_CC ?= aarch64-linux-gnu-gcc
+AARCH64_CFLAGS ?= -O2 -g
+QEMU ?= qemu-aarch64
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+BUILD ?= build
+LISTEN ?= 127.0.0.1:8000
+
+# --- Flags. --------------------------------------------------------------------------------------
+
+WARNINGS = -Wall -Wextra -Wshadow -Wvla -Wimplicit-fallthrough $(if $(filter 1,$(WERROR)),-Werror)
+C_WARNINGS = $(WARNINGS) -Wstrict-prototypes -Wmissing-prototypes
+
+# A stack has a guard of a few pages: a big frame must touch each page on its way down.
+# A shadow stack (CET) would not survive our stack switch.
+CODEGEN = -fstack-clash-protection -fcf-protection=none -fvisibility=hidden
+SAN_FLAGS = $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+
+# Objects for the static libraries are position-independent for programs only: that way their
+# thread-local variables are a constant offset away. Objects for the shared libraries get the next
+# best model: one load more, and the few bytes are reserved at program start.
+PIE = -fPIE -ftls-model=local-exec
+PIC = -fPIC -ftls-model=initial-exec -fno-semantic-interposition
+
+INCLUDES = -Iengine -Iproto
+# The engine knows nothing of the protocols. (private: not for what these targets depend on.)
+$(BUILD)/engine/% $(BUILD)/pic/engine/%: private INCLUDES = -Iengine
+$(BUILD)/tests/%: private DEFINES = -DOURO_EXAMPLES='"$(abspath $(BUILD))/examples"' \
+	-DOURO_GDB_SCRIPT='"$(abspath docs/ouro-gdb.py)"'
+
+ALL_CPPFLAGS = $(DEFINES) -D_GNU_SOURCE $(INCLUDES) $(DEPS_CPPFLAGS) $(CPPFLAGS)
+ALL_CFLAGS = $(C_WARNINGS) $(CFLAGS) -std=gnu17 $(CODEGEN) $(SAN_FLAGS)
+ALL_CXXFLAGS = $(WARNINGS) $(CXXFLAGS) -std=c++17 $(CODEGEN) $(SAN_FLAGS)
+AARCH64_FLAGS = -DOURO_NO_URING -DOURO_MINI_CUNIT -DTASK_TABLE_SLOTS_MAX=262144 -D_GNU_SOURCE -Iengine $(AARCH64_DEPS_CPPFLAGS) \
+	$(C_WARNINGS) $(AARCH64_CFLAGS) -std=gnu17 $(CODEGEN)
+
+# A sanitizer's run-time library is in the program only, which a complete library would not know.
+SHARED_LDFLAGS = -shared -Wl,-Bsymbolic-functions -Wl,--exclude-libs,ALL \
+	$(if $(SAN),,-Wl,-z,defs) $(SAN_FLAGS) $(LDFLAGS)
+PROGRAM_LDFLAGS = -pie -Wl,--as-needed $(SAN_FLAGS) $(LDFLAGS)
+
+# liburing and llhttp are the system's, or, where these are missing or too old as on Debian 12,
+# Debian 13's, which `make deps` unpacks into .deps/. These become part of our own libraries:
+# otherwise who installs ours could not link, because theirs stay here.
+ifneq ($(wildcard .deps/lib),)
+DEPS_CPPFLAGS = -isystem .deps/include -isystem .deps/include-arch
+AARCH64_DEPS_CPPFLAGS = -isystem .deps/include -isystem .deps/include/aarch64-linux-gnu
+BUNDLED_URING = .deps/lib/liburing.a
+BUNDLED_LLHTTP = .deps/lib/libllhttp.a
+else
+# Last, as the machine's own headers are there too. Only liburing's are ever found there.
+AARCH64_DEPS_CPPFLAGS = -idirafter /usr/include
+URING_LIBS = -luring
+LLHTTP_LIBS = -lllhttp
+endif
+ENGINE_LIBS = $(URING_LIBS)
+PROTO_LIBS = $(LLHTTP_LIBS) -lcares
+
+# --- Lists made of the lists. --------------------------------------------------------------------
+
+ENGINE_OBJECTS = $(ENGINE_SOURCES:%.c=$(BUILD)/%.o)
+PROTO_OBJECTS = $(PROTO_SOURCES:%.c=$(BUILD)/%.o)
+ENGINE_PIC_OBJECTS = $(ENGINE_SOURCES:%.c=$(BUILD)/pic/%.o)
+PROTO_PIC_OBJECTS = $(PROTO_SOURCES:%.c=$(BUILD)/pic/%.o)
+TEST_OBJECTS = $(TEST_SOURCES:%.c=$(BUILD)/%.o)
+C_PROGRAMS = $(EXAMPLES:%=$(BUILD)/%) $(BENCHES:%=$(BUILD)/%)
+CXX_PROGRAMS = $(BENCHES_CXX:%=$(BUILD)/%)
+AARCH64_SOURCES = $(filter-out engine/ring_uring.c,$(ENGINE_SOURCES)) $(AARCH64_TESTS)
+AARCH64_OBJECTS = $(AARCH64_SOURCES:%.c=$(BUILD)/aarch64/%.o)
+OBJECTS = $(ENGINE_OBJECTS) $(PROTO_OBJECTS) $(ENGINE_PIC_OBJECTS) $(PROTO_PIC_OBJECTS) \
+	$(TEST_OBJECTS) $(C_PROGRAMS:%=%.o) $(CXX_PROGRAMS:%=%.o) $(AARCH64_OBJECTS)
+
+# Users of libouro-proto need both, in this order.
+STATIC_LIBS = $(BUILD)/libouro-proto.a $(BUILD)/libouro.a
+SHARED_LIBS = $(BUILD)/libouro.so $(BUILD)/libouro-proto.so
+LIBS = $(STATIC_LIBS) $(SHARED_LIBS)
+TESTS = $(BUILD)/tests/ouro_tests
+AARCH64_PROGRAM = $(BUILD)/aarch64/ouro_tests_core
+
+# --- What a user types. --------------------------------------------------------------------------
+
+.DEFAULT_GOAL = all
+all: $(LIBS) examples
+examples: $(EXAMPLES:%=$(BUILD)/%)
+bench: $(BENCHES:%=$(BUILD)/%) $(CXX_PROGRAMS)
+
+help:
+	@sed -n 's/^## \{0,1\}//p' Makefile
+
+# These install first, then build in a second make: it has to see what the installation changed.
+SUBMAKE = $(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
+
+run: deps
+	+@$(SUBMAKE) examples
+	@for example in interleave producer_consumer hello hello_twice; do \
+		printf '\n--- examples/%s.c ---\n' $$example; \
+		$(BUILD)/examples/$$example || exit; \
+	done
+	@printf '\n--- examples/http_server.c ---\n'
+	@echo 'Try from another terminal:  curl http://$(LISTEN)/    (Ctrl-C stops the server.)'
+	@exec $(BUILD)/examples/http_server --listen $(LISTEN)
+
+check: deps-check
+	+@$(SUBMAKE) examples $(TESTS) check-headers
+	@$(TESTS) $(ONLY)
+
+# Valgrind 3.19 knows io_uring_enter(2), but a thread that waits there hears no signals and stops all
+# others: only what runs on the simulated ring. No suite that is about signals or address space.
+VALGRIND = valgrind -q --error-exitcode=1 --leak-check=full --child-silent-after-fork=yes
+VALGRIND_SUITES = address check coro dispatcher error group http1_parse http1_write http_router list \
+	ring_sim task timer timer_heap url
+check-valgrind: deps-test
+	+@$(SUBMAKE) $(TESTS)
+	@for suite in $(VALGRIND_SUITES); do \
+		OURO_RING=sim $(VALGRIND) $(TESTS) $$suite || exit; \
+	done
+
+test: deps-test
+	+@$(SUBMAKE) all $(TESTS) $(AARCH64_PROGRAM) check-headers check-symbols
+	@$(TESTS) $(ONLY)
+	@echo '--- aarch64 ---'
+	@$(QEMU) $(AARCH64_PROGRAM)
+
+deps:
+	@CC='$(CC)' CXX='$(CXX)' .ci/deps run
+deps-check:
+	@CC='$(CC)' CXX='$(CXX)' .ci/deps run check
+deps-test:
+	@CC='$(CC)' CXX='$(CXX)' .ci/deps run check test
+deps-bench:
+	@CC='$(CC)' CXX='$(CXX)' .ci/deps run bench
+
+format:
+	@.ci/format
+format-check:
+	@.ci/format check
+
+clean:
+	rm -rf $(BUILD)
+
+# --- How things are made. ------------------------------------------------------------------------
+
+# $(call say,CC) announces a step by one line; with V=1 make prints the command itself.
+ifeq ($(V),1)
+say =
+else
+say = @printf '  %-3s %s\n' $(1) $(@:$(BUILD)/%=%);
+endif
+
+# All flags, in a file that changes only when they do: every object depends on it.
+define FLAGS
+$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(PIE) $(PIC) $(PROGRAM_LDFLAGS) $(SHARED_LDFLAGS)
+$(CXX) $(ALL_CXXFLAGS) $(AR)
+$(AARCH64_CC) $(AARCH64_FLAGS)
+endef
+$(BUILD)/flags: export OURO_FLAGS = $(FLAGS)
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo "$$OURO_FLAGS" | cmp -s - $@ || echo "$$OURO_FLAGS" >$@
+
+$(BUILD)/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(PIE) -MMD -MP -c -o $@ $<
+
+$(BUILD)/pic/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(PIC) -MMD -MP -c -o $@ $<
+
+$(BUILD)/%.o: %.cc $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CXX)$(CXX) $(ALL_CPPFLAGS) $(ALL_CXXFLAGS) $(PIE) -MMD -MP -c -o $@ $<
+
+$(BUILD)/aarch64/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC)$(AARCH64_CC) $(AARCH64_FLAGS) -MMD -MP -c -o $@ $<
+
+# What is linked depends on this file as well, as the lists above may have lost a member.
+$(BUILD)/libouro.a: $(ENGINE_OBJECTS) $(BUNDLED_URING)
+$(BUILD)/libouro-proto.a: $(PROTO_OBJECTS) $(BUNDLED_LLHTTP)
+$(STATIC_LIBS): Makefile
+	@rm -f $@
+	$(call say,AR)$(AR) rcs $@ $(filter %.o,$^)
+	@for bundled in $(filter %.a,$^); do \
+		printf 'open $@\naddlib %s\nsave\nend\n' $$bundled | $(AR) -M || exit; \
+	done
+
+$(BUILD)/libouro.so.$(VERSION): $(ENGINE_PIC_OBJECTS) $(BUNDLED_URING) engine/libouro.map Makefile
+	$(call say,LD)$(CC) $(SHARED_LDFLAGS) -Wl,-soname,libouro.so.$(SOVERSION) \
+		-Wl,--version-script=engine/libouro.map -o $@ $(filter %.o %.a,$^) $(ENGINE_LIBS)
+
+# Against the shared libouro: a call of anything that it does not export fails here.
+$(BUILD)/libouro-proto.so.$(VERSION): $(PROTO_PIC_OBJECTS) $(BUNDLED_LLHTTP) $(BUILD)/libouro.so \
+		proto/libouro-proto.map Makefile
+	$(call say,LD)$(CC) $(SHARED_LDFLAGS) -Wl,-soname,libouro-proto.so.$(SOVERSION) \
+		-Wl,--version-script=proto/libouro-proto.map -o $@ $(filter %.o %.a %.so,$^) $(PROTO_LIBS)
+
+$(SHARED_LIBS): %: %.$(VERSION)
+	@ln -sf $(<F) $@.$(SOVERSION)
+	@ln -sf $(<F) $@
+
+$(C_PROGRAMS): %: %.o $(STATIC_LIBS) Makefile
+	$(call say,LD)$(CC) $(PROGRAM_LDFLAGS) -o $@ $< $(STATIC_LIBS) $(PROTO_LIBS) $(ENGINE_LIBS)
+
+$(CXX_PROGRAMS): %: %.o $(STATIC_LIBS) Makefile
+	$(call say,LD)$(CXX) $(PROGRAM_LDFLAGS) -o $@ $< $(STATIC_LIBS) $(PROTO_LIBS) $(ENGINE_LIBS) \
+		-lbenchmark
+
+$(TESTS): $(TEST_OBJECTS) $(STATIC_LIBS) Makefile
+	$(call say,LD)$(CC) $(PROGRAM_LDFLAGS) -o $@ $(TEST_OBJECTS) $(STATIC_LIBS) $(PROTO_LIBS) \
+		$(ENGINE_LIBS) -lcunit
+
+# Static, so that qemu needs no aarch64 libraries.
+$(AARCH64_PROGRAM): $(AARCH64_OBJECTS) Makefile
+	$(call say,LD)$(AARCH64_CC) -static -o $@ $(AARCH64_OBJECTS)
+
+# --- Checks of what users see. -------------------------------------------------------------------
+
+# Each public header alone, as strict C99 and as C++.
+HEADER_FLAGS = -Iengine -Iproto -Wall -Wextra -pedantic -Werror -fsyntax-only
+check-headers:
+	@for header in $(notdir $(ENGINE_HEADERS) $(PROTO_HEADERS)); do \
+		echo "#include \"$$header\"" | $(CC) -std=c99 $(HEADER_FLAGS) -x c - && \
+		echo "#include \"$$header\"" | $(CXX) -std=c++11 $(HEADER_FLAGS) -x c++ - || exit; \
+	done
+
+# The shared libraries export ouro_* and nothing else, ouro__* neither. (A is the version itself.)
+check-symbols: $(SHARED_LIBS)
+	@! nm -D --defined-only $^ | grep -E ' [^A] ' | grep -vE ' ouro_[a-z0-9]'
+
+# What a user does with an installed libouro, shared and static; and nothing of it stays behind.
+INSTALL_CHECK = $(abspath $(BUILD))/installed
+check-install:
+	+@$(SUBMAKE) PREFIX=$(INSTALL_CHECK) LIBDIR=$(INSTALL_CHECK)/lib DESTDIR= install
+	@set -e; program=$(INSTALL_CHECK)/program; \
+	export LD_LIBRARY_PATH=$(INSTALL_CHECK)/lib PKG_CONFIG_PATH=$(INSTALL_CHECK)/lib/pkgconfig; \
+	set -x; \
+	$(CC) examples/http_server.c $$(pkg-config --cflags --libs ouro-proto) -o $$program; \
+	$(CC) examples/hello.c $$(pkg-config --cflags --libs ouro) -o $$program; $$program; \
+	$(CC) -static examples/hello.c $$(pkg-config --static --cflags --libs ouro) -o $$program; \
+	$$program; rm $$program
+	+@$(SUBMAKE) PREFIX=$(INSTALL_CHECK) LIBDIR=$(INSTALL_CHECK)/lib DESTDIR= uninstall
+	@! find $(INSTALL_CHECK) ! -type d | grep .
+
+# --- Installation. -------------------------------------------------------------------------------
+
+INCLUDEDIR = $(PREFIX)/include/ouro
+INSTALLED = $(addprefix $(INCLUDEDIR)/,$(notdir $(ENGINE_HEADERS) $(PROTO_HEADERS))) \
+	$(addprefix $(LIBDIR)/,$(notdir $(LIBS) $(SHARED_LIBS:=.$(SOVERSION)))) \
+	$(addprefix $(LIBDIR)/,$(notdir $(SHARED_LIBS:=.$(VERSION)))) \
+	$(LIBDIR)/pkgconfig/ouro.pc $(LIBDIR)/pkgconfig/ouro-proto.pc
+
+PC_FILE = sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@VERSION@|$(VERSION)|'
+
+# ldconfig lets programs find the libraries; a user without rights, or with DESTDIR, goes without.
+install: $(LIBS)
+	install -d $(DESTDIR)$(INCLUDEDIR) $(DESTDIR)$(LIBDIR)/pkgconfig
+	install -m 644 $(ENGINE_HEADERS) $(PROTO_HEADERS) $(DESTDIR)$(INCLUDEDIR)
+	install -m 644 $(STATIC_LIBS) $(SHARED_LIBS:=.$(VERSION)) $(DESTDIR)$(LIBDIR)
+	cp -P $(SHARED_LIBS) $(SHARED_LIBS:=.$(SOVERSION)) $(DESTDIR)$(LIBDIR)
+	$(PC_FILE) -e 's|@LIBS_PRIVATE@|$(ENGINE_LIBS)|' engine/ouro.pc.in \
+		>$(DESTDIR)$(LIBDIR)/pkgconfig/ouro.pc
+	$(PC_FILE) -e 's|@LIBS_PRIVATE@|$(PROTO_LIBS)|' proto/ouro-proto.pc.in \
+		>$(DESTDIR)$(LIBDIR)/pkgconfig/ouro-proto.pc
+	@[ -n '$(DESTDIR)' ] || ldconfig 2>/dev/null || true
+
+uninstall:
+	rm -f $(INSTALLED:%=$(DESTDIR)%)
+	[ ! -d $(DESTDIR)$(INCLUDEDIR) ] || rmdir --ignore-fail-on-non-empty $(DESTDIR)$(INCLUDEDIR)
+
+.PHONY: all bench check check-headers check-install check-symbols check-valgrind clean deps \
+	deps-bench deps-check deps-test examples format format-check help install run test uninstall FORCE
+.DELETE_ON_ERROR:
+
+-include $(OBJECTS:.o=.d)

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * dispatcher.c - the loop
+ *
+ * One turn:
+ *
+ *      submit what tasks staged, and sleep if none is runnable: one system call, or none
+ *        ──▶ wake by completions ──▶ wake by deadlines ──▶ run the runnable tasks
+ *
+ * Running them comes last, so that whoever turns the loop sees what they did before the
+ * next sleep.
+ *
+ * Invariants
+ *   1. A public call does not return while the kernel may still touch its memory (op.c).
+ *   2. Whatever an SQE points to lives in the op or in the caller's buffer until OP_DONE.
+ *   3. A completion is copied out before its slot is given back.
+ *   4. A completion makes a task runnable; only run_tasks() resumes tasks.
+ *   5. One dispatcher per thread; ouro__dispatcher finds it.
+ *   6. A round resumes each task at most once and a turn has few rounds: tasks that yield
+ *      for ever starve neither each other nor the ring.
+ *
+ * Read next: op.h for operations, park.c for waiting, task.c for what tasks can do.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "dispatcher.h"
+
+#define TRIM_INTERVAL (1 * OURO_SECOND) /* memory of a peak is kept for one to two of these */
+#define TRIM_PAUSE    (500 * OURO_MICROSECOND)
+#define TRIM_STACKS   512 /* at a time: half a millisecond of madvise() */
+#define TRIM_TURNS    64  /* how often to look; also before each sleep */
+
+#define ROUNDS_PER_TURN 16
+
+_Thread_local struct dispatcher *ouro__dispatcher;
+
+int ouro__dispatcher_init(struct dispatcher *self, const struct ring_config *config,
+                          struct ring_hint *ret_hint)
+{
+    int code;
+
+    memset(self, 0, sizeof(*self));
+    list_init(&self->staged);
+    list_init(&self->cancels);
+    list_init(&self->sources);
+    list_init(&self->source_cancels);
+    self->trim_deadline = OURO_FOREVER;
+    self->home = ouro__coro_running();
+    self->stacks = ouro__coro_stacks();
+    ouro__timer_heap_init(&self->timers);
+    ret_hint->text[0] = '\0';
+    if (!self->stacks || ouro__task_table_init(&self->tasks, sizeof(struct ouro_task)))
+        return -ENOMEM;
+    code = ouro__ring_open(&self->ring, config, ret_hint);
+    if (code) {
+        ouro__task_table_done(&self->tasks);
+        return code;
+    }
+    if (self->ring.mask_guard_madvise)
+        self->stacks->guard_by_mprotect = true;
+    ouro__dispatcher = self;
+    return 0;
+}
+
+void ouro__dispatcher_done(struct dispatcher *self)
+{
+    CHECK(self->task_count == 0 && self->in_flight_count == 0, "the loop is still in use");
+    ouro__ring_close(&self->ring);
+    ouro__timer_heap_done(&self->timers);
+    ouro__task_table_done(&self->tasks);
+    /* Twice: the first time still keeps what the last peak would need. */
+    (void) ouro__stack_pool_trim(self->stacks, UINT32_MAX);
+    (void) ouro__stack_pool_trim(self->stacks, UINT32_MAX);
+    ouro__dispatcher = NULL;
+}
+
+/* --- running tasks ---------------------------------------------------------------- */
+
+/* Releases what an ended task no longer needs: its stack, and its slot unless it may be joined. */
+static void bury(struct dispatcher *self, struct ouro_task *task)
+{
+    ouro__timer_heap_clear(&self->timers, task->slot.index);
+    ouro__coro_done(&task->coro);
+    ouro__stack_release(self->stacks, task->stack_class, task->coro.stack);
+    task->coro.stack = (struct stack) {NULL, NULL};
+    if (task->flags & TASK_DETACHED)
+        ouro__task_table_release(&self->tasks, task);
+    else
+        task->name = "ended"; /* a copied name went with the stack */
+}
+
+static void resume(struct dispatcher *self, struct ouro_task *task)
+{
+    self->wakeup_count++;
+    self->current = task;
+    task->state = TASK_RUNNING;
+    ouro__coro_switch(self->home, task->innermost);
+    self->current = NULL;
+    if (unlikely(task->state == TASK_ENDED))
+        bury(self, task);
+}
+
+/*
+ * Asks for what the next switch will touch, while the present task still runs. With
+ * 100,000 tasks all of it is far away: task_sleep/100000 in bench/micro.cc.
+ */
+static inline void prefetch_task(const struct ouro_task *task)
+{
+    if (likely(task != NULL)) {
+        const char *sp = task->innermost->core.context.sp;
+
+        __builtin_prefetch(sp);
+        __builtin_prefetch(sp + 64);
+        __builtin_prefetch(sp + 128);
+        __builtin_prefetch(sp + 192);
+        if (task->run_next) {
+            __builtin_prefetch(task->run_next);
+            __builtin_prefetch(&task->run_next->coro);
+        }
+    }
+}
+
+static void run_tasks(struct dispatcher *self)
+{
+    struct ouro_task *task = self->run_first;
+    struct ouro_task *last = self->run_last;
+
+    if (!task)
+        return;
+    for (;;) {
+        struct ouro_task *next = task->run_next;
+
+        /* Tasks woken meanwhile are appended behind `last`, for the next turn. */
+        self->run_first = next;
+        prefetch_task(next);
+        resume(self, task);
+        if (task == last)
+            break;
+        task = next;
+    }
+}
+
+/* Whether there is nothing to do but to run tasks. Looks at memory only. */
+static bool only_tasks_wait(const struct dispatcher *self)
+{
+    return self->run_first && !self->has_backlog && ouro__ring_unsubmitted(&self->ring) == 0 &&
+           ouro__ring_completed(&self->ring) == 0 && !ouro__ring_wants_enter(&self->ring);
+}
+
+/*
+ * Tasks that wake each other need no trip through the rest of the turn, nor through its
+ * callers, whose returns would all be mispredicted (112 against 60 ns for spawn, run and
+ * join). Deadlines wait for it, hence the bound.
+ */
+static void run_rounds(struct dispatcher *self)
+{
+    for (int round = 0; round < ROUNDS_PER_TURN; round++) {
+        run_tasks(self);
+        if (!only_tasks_wait(self))
+            break;
+    }
+}
+
+/* --- the ring ----------------------------------------------------------------------- */
+
+static int64_t wait_deadline(const struct dispatcher *self)
+{
+    int64_t deadline = ouro__timer_heap_next(&self->timers);
+
+    return deadline < self->trim_deadline ? deadline : self->trim_deadline;
+}
+
+/* Whether anything but a foreign thread or a signal could ever wake a task. */
+static bool is_deadlocked(const struct dispatcher *self)
+{
+    return self->in_flight_count == 0 && self->task_count > 0 &&
+           ouro__timer_heap_next(&self->timers) == OURO_FOREVER;
+}
+
+/* What a failed enter means: 0 when the next turn may do better. */
+static int enter_outcome(int code)
+{
+    switch (code) {
+    case 0:
+    case -ETIME:
+    case -EINTR:
+    case -EAGAIN: /* the kernel is short of memory for requests: reap and try again */
+    case -ENOMEM: /* likewise */
+    case -EBUSY:  /* completions overflow: likewise */
+        return 0;
+    case -EDEADLK:
+        return OURO_EDEADLOCK;
+    default:
+        /* Operations are in flight on tasks' stacks and can't be called back: no way out. */
+        UNREACHABLE(ouro_strerror(code));
+    }
+}
+
+static int submit_and_wait(struct dispatcher *self)
+{
+    /* What found no room in the queue finds it now, and must not wait for our sleep to end. */
+    bool must_wait =
+        !self->run_first && !self->has_backlog && ouro__ring_completed(&self->ring) == 0;
+    unsigned before;
+    int code;
+
+    if (must_wait && is_deadlocked(self))
+        return OURO_EDEADLOCK;
+    before = ouro__ring_unsubmitted(&self->ring);
+    if (!must_wait && before == 0 && !ouro__ring_wants_enter(&self->ring))
+        return 0;
+    code = self->ring.backend->enter(&self->ring, must_wait, wait_deadline(self));
+    self->sqe_count += before - ouro__ring_unsubmitted(&self->ring);
+    return enter_outcome(code);
+}
+
+static void reap(struct dispatcher *self)
+{
+    unsigned count = ouro__ring_completed(&self->ring);
+
+    self->cqe_count += count;
+    for (; count > 0; count--) {
+        struct io_uring_cqe cqe = *ouro__ring_peek(&self->ring);
+
+        ouro__ring_pop(&self->ring);
+        ouro__op_complete(self, cqe.user_data, cqe.res, cqe.flags);
+    }
+}
+
+/* --- deadlines ------------------------------------------------------------------------ */
+
+/*
+ * Gives memory of a past peak back, a little at a time. Nothing is armed while there is
+ * nothing to give back: an idle loop sleeps for ever.
+ */
+static void trim(struct dispatcher *self, int64_t now)
+{
+    if (ouro__stack_pool_trim(self->stacks, TRIM_STACKS) == TRIM_STACKS) {
+        self->trim_deadline = now + TRIM_PAUSE;
+    } else if (ouro__stack_pool_has_spare(self->stacks)) {
+        self->trim_deadline = now + TRIM_INTERVAL;
+    } else {
+        ouro__timer_heap_shrink(&self->timers, ouro__task_table_trim(&self->tasks));
+        self->trim_deadline = OURO_FOREVER;
+    }
+}
+
+/* Looks now and then whether a peak has passed. */
+static void consider_trim(struct dispatcher *self)
+{
+    if (self->run_first && self->turn_count % TRIM_TURNS)
+        return;
+    if (self->trim_deadline == OURO_FOREVER && ouro__stack_pool_has_spare(self->stacks))
+        self->trim_deadline = ouro__dispatcher_now(self) + TRIM_INTERVAL;
+}
+
+/* The task whose deadline comes next. */
+static void prefetch_timer_task(const struct dispatcher *self)
+{
+    if (self->timers.count)
+        __builtin_prefetch(ouro__task_table_slot(&self->tasks, self->timers.entries[0].timer));
+}
+
+static void expire_deadlines(struct dispatcher *self)
+{
+    uint32_t index;
+    int64_t now;
+
+    if (wait_deadline(self) == OURO_FOREVER)
+        return;
+    now = ouro__dispatcher_now(self);
+    while (ouro__timer_heap_pop(&self->timers, now, &index)) {
+        prefetch_timer_task(self);
+        ouro__task_expire(self, ouro__task_table_slot(&self->tasks, index), now);
+    }
+    if (unlikely(now >= self->trim_deadline))
+        trim(self, now);
+}
+
+int ouro__dispatcher_turn(struct dispatcher *self)
+{
+    int code;
+
+    self->turn_count++;
+    consider_trim(self);
+    if (unlikely(self->has_backlog))
+        ouro__op_flush(self);
+    code = submit_and_wait(self);
+    reap(self);
+    expire_deadlines(self);
+    run_rounds(self);
+    return code;
+}

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * op.c - see op.h for the state table
+ *
+ * The dispatcher's lists hold what found no room in the submission queue, so that nothing
+ * is ever refused or dropped: not when a million tasks time out at once while the queue
+ * is full. ouro__op_flush() empties them in order, cancels first, since those give
+ * memory and fds back.
+ */
+#include <errno.h>
+
+#include "dispatcher.h"
+#include "op.h"
+
+/* user_data is a pointer with a kind in its low bits. */
+#define TAG_MASK   UINT64_C(7)
+#define TAG_CALL   UINT64_C(1)
+#define TAG_SOURCE UINT64_C(2)
+
+static void add_backlog(struct dispatcher *dispatcher, struct list *list, struct list *node)
+{
+    list_append(list, node);
+    dispatcher->has_backlog = true;
+}
+
+static uint64_t op_tag(const struct op *op)
+{
+    return (uint64_t) (uintptr_t) op | TAG_CALL;
+}
+
+static uint64_t source_tag(const struct source *source)
+{
+    return (uint64_t) (uintptr_t) source | TAG_SOURCE;
+}
+
+const char *ouro__op_name(enum op_kind kind)
+{
+    static const char *const names[] = {
+        [OP_ACCEPT] = "accept",     [OP_CLOSE] = "close",     [OP_CONNECT] = "connect",
+        [OP_POLL] = "poll",         [OP_RECV] = "recv",       [OP_SEND] = "send",
+        [OP_SHUTDOWN] = "shutdown", [OP_USER] = "submit_sqe",
+    };
+
+    return names[kind];
+}
+
+static void set_state(struct op *op, enum op_state state)
+{
+    static const uint8_t allowed[] = {
+        /* by present state, the set of next ones */
+        [OP_IDLE] = 1 << OP_STAGED | 1 << OP_SUBMITTED,
+        [OP_STAGED] = 1 << OP_SUBMITTED | 1 << OP_DONE,
+        [OP_SUBMITTED] = 1 << OP_CANCELLING | 1 << OP_DONE,
+        [OP_CANCELLING] = 1 << OP_DONE,
+        [OP_DONE] = 0,
+    };
+
+    CHECK(allowed[op->state] & 1 << state, "an operation took a step that op.h does not know");
+    op->state = state;
+}
+
+/* The one switch from operations to SQEs. */
+static void prepare(struct op *op, struct io_uring_sqe *sqe)
+{
+    switch (op->kind) {
+    case OP_ACCEPT:
+        io_uring_prep_accept(sqe, op->args.accept.fd, op->args.accept.address,
+                             op->args.accept.address_len, SOCK_CLOEXEC);
+        break;
+    case OP_CLOSE:
+        io_uring_prep_close(sqe, op->args.close.fd);
+        break;
+    case OP_CONNECT:
+        io_uring_prep_connect(sqe, op->args.connect.fd, op->args.connect.address,
+                              op->args.connect.address_len);
+        break;
+    case OP_POLL:
+        io_uring_prep_poll_add(sqe, op->args.poll.fd, op->args.poll.events);
+        break;
+    case OP_RECV:
+        io_uring_prep_recv(sqe, op->args.recv.fd, op->args.recv.buf, op->args.recv.len,
+                           op->args.recv.flags);
+        break;
+    case OP_SEND:
+        io_uring_prep_send(sqe, op->args.send.fd, op->args.send.buf, op->args.send.len,
+                           op->args.send.flags);
+        break;
+    case OP_SHUTDOWN:
+        io_uring_prep_shutdown(sqe, op->args.shutdown.fd, op->args.shutdown.how);
+        break;
+    case OP_USER:
+        op->args.user.prep(sqe, op->args.user.arg);
+        break;
+    }
+    io_uring_sqe_set_data64(sqe, op_tag(op));
+}
+
+/* --- interrupting ------------------------------------------------------------------- */
+
+static void prepare_cancel(struct io_uring_sqe *sqe, uint64_t user_data)
+{
+    io_uring_prep_cancel64(sqe, user_data, /* flags= */ 0);
+    io_uring_sqe_set_data64(sqe, RING_IGNORED);
+}
+
+static void finish(struct dispatcher *dispatcher, struct op *op, int32_t result)
+{
+    set_state(op, OP_DONE);
+    dispatcher->in_flight_count--;
+    ouro__task_wake(&op->wait, result);
+}
+
+static void interrupt(struct wait *wait, int code)
+{
+    struct dispatcher *dispatcher = ouro__dispatcher;
+    struct op *op = container_of(wait, struct op, wait);
+
+    (void) code; /* ouro__task_outcome() finds it again */
+    if (op->state == OP_STAGED) {
+        list_remove(&op->link);
+        finish(dispatcher, op, -ECANCELED);
+    } else if (op->state == OP_SUBMITTED) {
+        set_state(op, OP_CANCELLING);
+        add_backlog(dispatcher, &dispatcher->cancels, &op->link);
+    }
+}
+
+const struct wait_kind ouro__op_wait_kind = {.name = "operation", .interrupt = interrupt};
+const struct wait_kind ouro__op_cleanup_wait_kind = {.name = "operation", .interrupt = NULL};
+
+/* --- calling -------------------------------------------------------------------------- */
+
+static void stage(struct dispatcher *dispatcher, struct op *op)
+{
+    struct io_uring_sqe *sqe = NULL;
+
+    if (likely(list_is_empty(&dispatcher->staged)))
+        sqe = ouro__ring_get_sqe(&dispatcher->ring);
+    dispatcher->in_flight_count++;
+    if (likely(sqe != NULL)) {
+        prepare(op, sqe);
+        set_state(op, OP_SUBMITTED);
+    } else {
+        set_state(op, OP_STAGED);
+        add_backlog(dispatcher, &dispatcher->staged, &op->link);
+    }
+}
+
+int64_t ouro__op_call(struct op *op, enum op_manners manners)
+{
+    struct ouro_task *task = ouro__dispatcher_task("a waiting call needs a task");
+
+    if (manners == OP_INTERRUPTIBLE) {
+        int code = ouro__task_interruption();
+
+        if (unlikely(code))
+            return code;
+    }
+    op->wait.task = task;
+    op->wait.kind = manners == OP_INTERRUPTIBLE ? &ouro__op_wait_kind : &ouro__op_cleanup_wait_kind;
+    op->state = OP_IDLE;
+    op->cqe_flags = 0;
+    list_init(&op->link);
+    stage(ouro__dispatcher, op);
+    (void) ouro__task_park(&op->wait);
+    return manners == OP_INTERRUPTIBLE ? ouro__task_outcome(op->wait.result) : op->wait.result;
+}
+
+int ouro_submit_sqe(ouro_prep_fn *prep, void *arg, uint32_t *ret_flags)
+{
+    struct op op = {.kind = OP_USER, .args.user = {prep, arg}};
+    int result = (int) ouro__op_call(&op, OP_INTERRUPTIBLE);
+
+    if (ret_flags && result >= 0)
+        *ret_flags = op.cqe_flags;
+    return result;
+}
+
+/* --- sources -------------------------------------------------------------------------- */
+
+void ouro__source_submit(struct dispatcher *dispatcher, struct source *source)
+{
+    struct io_uring_sqe *sqe = ouro__ring_get_sqe(&dispatcher->ring);
+
+    if (sqe) {
+        source->prepare(source, sqe);
+        io_uring_sqe_set_data64(sqe, source_tag(source));
+        source->state = OP_SUBMITTED;
+        list_init(&source->link);
+    } else {
+        source->state = OP_STAGED;
+        add_backlog(dispatcher, &dispatcher->sources, &source->link);
+    }
+}
+
+void ouro__source_cancel(struct dispatcher *dispatcher, struct source *source)
+{
+    if (source->state == OP_STAGED) {
+        list_remove(&source->link);
+        source->state = OP_DONE;
+    } else if (source->state == OP_SUBMITTED) {
+        source->state = OP_CANCELLING;
+        add_backlog(dispatcher, &dispatcher->source_cancels, &source->link);
+    }
+}
+
+/* The kernel wrote to memory behind the back of Valgrind; it wants to be told. */
+static void mark_filled(const struct op *op, int32_t result)
+{
+    if (op->kind == OP_RECV && result > 0) {
+        size_t len = op->args.recv.len;
+
+        /* With MSG_TRUNC the result may be larger than the buffer. */
+        memory_filled_by_kernel(op->args.recv.buf, (size_t) result < len ? (size_t) result : len);
+    } else if (op->kind == OP_ACCEPT && op->args.accept.address) {
+        memory_filled_by_kernel(op->args.accept.address_len, sizeof(socklen_t));
+        memory_filled_by_kernel(op->args.accept.address, *op->args.accept.address_len);
+    }
+}
+
+/* --- completing ------------------------------------------------------------------------- */
+
+void ouro__op_complete(struct dispatcher *dispatcher, uint64_t user_data, int32_t result,
+                       uint32_t cqe_flags)
+{
+    void *pointer = (void *) (uintptr_t) (user_data & ~TAG_MASK);
+
+    switch (user_data & TAG_MASK) {
+    case TAG_CALL: {
+        struct op *op = pointer;
+
+        if (unlikely(op->state == OP_CANCELLING))
+            list_remove(&op->link); /* it may still wait for an SQE; none is needed any more */
+        op->cqe_flags = cqe_flags;
+        mark_filled(op, result);
+        finish(dispatcher, op, result);
+        break;
+    }
+    case TAG_SOURCE: {
+        struct source *source = pointer;
+
+        if (!(cqe_flags & IORING_CQE_F_MORE)) {
+            list_remove(&source->link);
+            source->state = OP_DONE;
+        }
+        source->complete(source, result, cqe_flags);
+        break;
+    }
+    default:
+        CHECK(user_data == RING_IGNORED, "a completion of nobody's operation");
+    }
+}
+
+/* --- waiting for room in the submission queue -------------------------------------------- */
+
+/* Takes the oldest node of `list` with an SQE for it; NULL when either is missing. */
+static struct list *take_with_sqe(struct dispatcher *dispatcher, struct list *list,
+                                  struct io_uring_sqe **ret_sqe)
+{
+    if (likely(list_is_empty(list)))
+        return NULL;
+    *ret_sqe = ouro__ring_get_sqe(&dispatcher->ring);
+    return *ret_sqe ? list_shift(list) : NULL;
+}
+
+void ouro__op_flush(struct dispatcher *dispatcher)
+{
+    struct io_uring_sqe *sqe;
+    struct list *node;
+
+    while ((node = take_with_sqe(dispatcher, &dispatcher->cancels, &sqe)))
+        prepare_cancel(sqe, op_tag(container_of(node, struct op, link)));
+    while ((node = take_with_sqe(dispatcher, &dispatcher->source_cancels, &sqe)))
+        prepare_cancel(sqe, source_tag(container_of(node, struct source, link)));
+    while ((node = take_with_sqe(dispatcher, &dispatcher->sources, &sqe))) {
+        struct source *source = container_of(node, struct source, link);
+
+        source->prepare(source, sqe);
+        io_uring_sqe_set_data64(sqe, source_tag(source));
+        source->state = OP_SUBMITTED;
+    }
+    while ((node = take_with_sqe(dispatcher, &dispatcher->staged, &sqe))) {
+        struct op *op = container_of(node, struct op, link);
+
+        prepare(op, sqe);
+        set_state(op, OP_SUBMITTED);
+    }
+    dispatcher->has_backlog =
+        !list_is_empty(&dispatcher->cancels) || !list_is_empty(&dispatcher->source_cancels) ||
+        !list_is_empty(&dispatcher->sources) || !list_is_empty(&dispatcher->staged);
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* ouro.h - every public header of the engine but ouro_uring.h; start with ouro_task.h */
+#ifndef OURO_H
+#define OURO_H
+
+#include "ouro_address.h"
+#include "ouro_base.h"
+#include "ouro_coro.h"
+#include "ouro_loop.h"
+#include "ouro_socket.h"
+#include "ouro_task.h"
+#include "ouro_timer.h"
+
+#endif /* OURO_H */

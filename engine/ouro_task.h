@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ouro_task.h - tasks: spawn, join, yield, cancel, groups
+ *
+ * A task is a function that runs on its own stack and may wait without holding
+ * up others. All tasks of a loop share one thread and switch only inside calls
+ * marked OURO_TASK, so data shared between them needs no locks between such calls.
+ *
+ * Every task has an id that is never reused within 2^32 spawns and stays safe to
+ * use when stale. A task that was spawned with ouro_spawn() keeps its result until
+ * somebody joins it; a group's members and detached tasks free themselves.
+ */
+#ifndef OURO_TASK_H
+#define OURO_TASK_H
+
+#include "ouro_base.h"
+#include "ouro_coro.h"
+#include "ouro_loop.h"
+
+OURO_BEGIN_DECLS
+
+/* Identifies a task; positive. A negative value is an error code. */
+typedef int64_t ouro_task_id;
+
+struct ouro_spawn_options {
+    const char *name; /* for reports; copied, cut at 31 bytes; NULL: the function's name */
+    enum ouro_stack_class stack;
+    size_t arg_bytes; /* copy this much of *arg to the new task's stack, at most 1024, and pass
+                          the copy (aligned to 16); 0: pass `arg` itself */
+    bool detached;    /* nobody will join: free the task when it ends */
+};
+
+/*
+ * ouro_spawn, ouro_spawn_with - start a task that calls `fn(arg)`
+ * @options: NULL for defaults
+ *
+ * It becomes runnable at once and runs when the caller next suspends. A task that
+ * is cancelled before it first ran still runs: its first waiting call fails.
+ *
+ * Context: task.
+ * Returns: the task's id, to be passed to ouro_join() unless detached;
+ *          -EINVAL for bad options or outside a loop; -ENOMEM; -EAGAIN when the loop
+ *          holds as many tasks as it can (16 million).
+ */
+#define ouro_spawn(fn, arg)               ouro_spawn_with(fn, arg, NULL)
+#define ouro_spawn_with(fn, arg, options) ouro_spawn_at((fn), (arg), (options), #fn, OURO_PLACE)
+
+/* The function behind the macros; `name` and `place` are string constants. */
+OURO_API ouro_task_id ouro_spawn_at(ouro_task_fn *fn, void *arg,
+                                    const struct ouro_spawn_options *options, const char *name,
+                                    const char *place);
+
+/* The place of a spawn, for reports: "file.c:12". */
+#define OURO_PLACE             __FILE__ ":" OURO_STRINGIFY(__LINE__)
+#define OURO_STRINGIFY(token)  OURO_STRINGIFY_(token)
+#define OURO_STRINGIFY_(token) #token
+
+/*
+ * ouro_join - wait until a task has ended, and take its result
+ * @ret_result: what its function returned; may be NULL
+ *
+ * An interrupted join leaves the task running, and joinable.
+ *
+ * Context: task, may suspend.
+ * Returns: 0; -ESRCH when no such task exists (never did, or was joined already);
+ *          -EINVAL for a detached task or a group's member; -EDEADLK for the caller
+ *          itself; -ECANCELED, -ETIMEDOUT.
+ */
+OURO_API OURO_TASK int ouro_join(ouro_task_id id, int *ret_result);
+
+/*
+ * ouro_cancel_join - cancel a task, wait until it has ended, take its result
+ *
+ * For clean-up: it never fails with -ECANCELED or -ETIMEDOUT, since the task that
+ * it waits for has been told to end.
+ *
+ * Context, returns: otherwise as ouro_join().
+ */
+OURO_API OURO_TASK int ouro_cancel_join(ouro_task_id id, int *ret_result);
+
+/*
+ * ouro_cancel - ask a task to end
+ *
+ * From now on each waiting call of that task fails with -ECANCELED, the one that
+ * it is in included, except those documented not to: the task can't miss it, and
+ * is expected to clean up and return. A transfer that already happened is still
+ * reported first.
+ *
+ * Context: loop thread. Cancelling the running task itself is allowed.
+ * Returns: 0, also when it was cancelled before; -ESRCH when the task has ended.
+ */
+OURO_API int ouro_cancel(ouro_task_id id);
+
+/* ouro_self - the running task's id; 0 outside a task. Context: any thread. */
+OURO_API ouro_task_id ouro_self(void);
+
+/*
+ * ouro_yield - let the other runnable tasks run
+ *
+ * Context: task, may suspend.
+ * Returns: 0; -ECANCELED, -ETIMEDOUT (then at once).
+ */
+OURO_API OURO_TASK int ouro_yield(void);
+
+/*
+ * ouro_no_suspend_begin, ouro_no_suspend_end - forbid suspending for a while
+ *
+ * For callbacks of libraries that must not be re-entered: in between, a call that would
+ * suspend the task is a bug and ends the process. Pairs nest.
+ *
+ * Context: task.
+ */
+OURO_API void ouro_no_suspend_begin(void);
+OURO_API void ouro_no_suspend_end(void);
+
+/*
+ * A group owns tasks: none of them outlives ouro_group_wait(). Members are not
+ * joined one by one; a member that ends frees itself, so that an accept loop may
+ * spawn into a group for ever.
+ *
+ * The first member that returns a negative code cancels the others, and its code
+ * is the group's result; OURO_GROUP_INDEPENDENT switches that off.
+ *
+ * The struct lives in the caller's memory, usually on its stack. Its fields are
+ * private. A task that ends with a group it never waited for is a bug and ends
+ * the process.
+ */
+struct ouro_group {
+    struct ouro_task *owner;
+    struct ouro_group *outer; /* the next of the owner's groups not waited for yet */
+    struct ouro_task *first;  /* members */
+    void *wait;               /* the owner's, while it waits */
+    int result;
+    unsigned flags;
+};
+
+enum ouro_group_flags {
+    OURO_GROUP_INDEPENDENT = 1 /* a member's error does not cancel the others */
+};
+
+/* ouro_group_init - an empty group with default behaviour. Context: task. */
+OURO_API void ouro_group_init(struct ouro_group *group);
+
+/* ouro_group_init_with - the same, with OURO_GROUP_* flags or-ed together */
+OURO_API void ouro_group_init_with(struct ouro_group *group, unsigned flags);
+
+/*
+ * ouro_group_spawn, ouro_group_spawn_with - start a task in a group
+ *
+ * After the group was cancelled the new member starts out cancelled.
+ *
+ * Context: task: the owner or another task of its loop, as long as the owner has
+ *          not seen ouro_group_wait() return.
+ * Returns: 0; otherwise as ouro_spawn().
+ */
+#define ouro_group_spawn(group, fn, arg) ouro_group_spawn_with(group, fn, arg, NULL)
+#define ouro_group_spawn_with(group, fn, arg, options) \
+    ouro_group_spawn_at((group), (fn), (arg), (options), #fn, OURO_PLACE)
+OURO_API int ouro_group_spawn_at(struct ouro_group *group, ouro_task_fn *fn, void *arg,
+                                 const struct ouro_spawn_options *options, const char *name,
+                                 const char *place);
+
+/* ouro_group_cancel - cancel all members, present and future. Context: loop thread. */
+OURO_API void ouro_group_cancel(struct ouro_group *group);
+
+/*
+ * ouro_group_wait - wait until the group is empty, and end it
+ *
+ * It never returns while a member lives: when the owner is cancelled or timed out
+ * meanwhile, the members are cancelled and the wait goes on. The interruption itself
+ * is not reported here but by the owner's next call (and by ouro_timeout_end()).
+ *
+ * Context: the owner task, may suspend.
+ * Returns: the first error of a member, of those that did not merely end with
+ *          -ECANCELED because they were cancelled; else 0.
+ */
+OURO_API OURO_TASK int ouro_group_wait(struct ouro_group *group);
+
+OURO_END_DECLS
+
+#endif /* OURO_TASK_H */

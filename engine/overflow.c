@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/* overflow.c - see overflow.h */
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dispatcher.h"
+#include "overflow.h"
+
+#define ALTERNATE_STACK_BYTES ((size_t) 32 << 10)
+
+static atomic_uint watch_count; /* loops that rely on the handler */
+
+/* Only what a signal handler may call. */
+static void say(const char *text)
+{
+    (void) !write(STDERR_FILENO, text, strlen(text));
+}
+
+static void say_who(const struct ouro_task *task, const char *generator)
+{
+    say("ouro: stack overflow in ");
+    if (generator) {
+        say("coroutine \"");
+        say(generator);
+        say("\"");
+    }
+    if (generator && task)
+        say(" of ");
+    if (task) {
+        say("task \"");
+        say(task->name);
+        say("\", spawned at ");
+        say(task->place);
+    }
+    say("; choose a larger stack class\n");
+}
+
+static void handle(int number, siginfo_t *info, void *context)
+{
+    const struct ouro_task *task = ouro__dispatcher ? ouro__dispatcher->current : NULL;
+    const char *generator = ouro__coro_guard_owner(info->si_addr);
+
+    (void) context;
+    if (generator || (task && ouro__stack_guards(task->coro.stack, info->si_addr)))
+        say_who(task, generator);
+    (void) signal(number, SIG_DFL); /* the instruction runs again, and ends the process */
+    if (info->si_code <= 0)
+        (void) raise(number); /* unless somebody sent the signal */
+}
+
+static void give_alternate_stack(struct overflow_watch *self)
+{
+    stack_t present;
+
+    if (sigaltstack(NULL, &present) || !(present.ss_flags & SS_DISABLE))
+        return;
+    self->alternate_stack = malloc(ALTERNATE_STACK_BYTES);
+    if (self->alternate_stack) {
+        stack_t alternate = {.ss_sp = self->alternate_stack, .ss_size = ALTERNATE_STACK_BYTES};
+
+        (void) sigaltstack(&alternate, NULL);
+    }
+}
+
+void ouro__overflow_watch(struct overflow_watch *self)
+{
+    struct sigaction present;
+    struct sigaction ours = {.sa_sigaction = handle, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+
+    *self = (struct overflow_watch) {.alternate_stack = NULL};
+    if (sigaction(SIGSEGV, NULL, &present))
+        return;
+    if (present.sa_sigaction != handle && present.sa_handler != SIG_DFL)
+        return;
+    give_alternate_stack(self);
+    if (atomic_fetch_add(&watch_count, 1) == 0)
+        (void) sigaction(SIGSEGV, &ours, NULL);
+    self->is_installed = true;
+}
+
+/* The program may have put its own handler in place of ours meanwhile. */
+static void uninstall(void)
+{
+    struct sigaction present;
+
+    if (!sigaction(SIGSEGV, NULL, &present) && present.sa_sigaction == handle)
+        (void) signal(SIGSEGV, SIG_DFL);
+}
+
+void ouro__overflow_unwatch(struct overflow_watch *self)
+{
+    stack_t none = {.ss_flags = SS_DISABLE};
+
+    if (self->is_installed && atomic_fetch_sub(&watch_count, 1) == 1)
+        uninstall();
+    if (self->alternate_stack) {
+        (void) sigaltstack(&none, NULL);
+        free(self->alternate_stack);
+    }
+}

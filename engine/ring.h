@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ring.h - the seam below the dispatcher: SQEs in, CQEs out
+ *
+ * struct io_uring_sqe and struct io_uring_cqe are the engine's instruction set.
+ * All backends lay the two queues out as the kernel does (arrays indexed with a
+ * mask, free-running heads and tails), so that filling an SQE and reading a CQE
+ * cost no call, and a batch costs one: ring_backend.enter.
+ *
+ *   ring_uring.c   the kernel, through liburing; the only user of struct io_uring
+ *   ring_sim.c     sockets and a clock in memory, driven by a seed
+ *
+ * Opcodes that the layers above may use. The list is closed and short, so that a
+ * further backend stays possible; a backend answers -EINVAL to anything else.
+ *
+ *   NOP, POLL_ADD (single shot), ACCEPT (single shot), CONNECT, RECV, SEND, READ
+ *   and WRITE (offset -1), SHUTDOWN, CLOSE, ASYNC_CANCEL by user_data (one match)
+ *
+ * No IOSQE_* flags, no links, no direct descriptors, no registered buffers.
+ *
+ * Beside submission there are the calls that never block and have no good opcode
+ * (socket(2), getsockname(2), ...): the second half of ring_backend.
+ */
+#ifndef OURO_RING_H
+#define OURO_RING_H
+
+#include <liburing.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+struct ring;
+
+/* A completion that nobody waits for carries this user_data (the ASYNC_CANCELs). */
+#define RING_IGNORED UINT64_C(0)
+
+struct ring_backend {
+    const char *name;
+
+    /* Releases all that open() made. Operations in flight are abandoned: none are left by then. */
+    void (*close)(struct ring *ring);
+
+    /*
+     * Submits the SQEs between the ring's head and tail and makes completions
+     * visible. With `wait`, sleeps until there is at least one or the clock
+     * reaches `deadline` (OURO_FOREVER: none). Returns 0 when there may be
+     * completions, -ETIME, -EINTR, or a -errno that says why not all SQEs were
+     * taken (they stay queued; -EBUSY and -EAGAIN ask to reap and try again).
+     */
+    int (*enter)(struct ring *ring, bool wait, int64_t deadline);
+
+    int64_t (*now)(struct ring *ring);
+
+    int (*socket)(struct ring *ring, int domain, int type, int protocol);
+    int (*bind)(struct ring *ring, int fd, const struct sockaddr *address, socklen_t len);
+    int (*listen)(struct ring *ring, int fd, int backlog);
+    int (*getsockname)(struct ring *ring, int fd, struct sockaddr *address, socklen_t *len);
+    int (*getpeername)(struct ring *ring, int fd, struct sockaddr *address, socklen_t *len);
+    int (*getsockopt)(struct ring *ring, int fd, int level, int option, void *value,
+                      socklen_t *len);
+    int (*setsockopt)(struct ring *ring, int fd, int level, int option, const void *value,
+                      socklen_t len);
+};
+
+struct ring {
+    /* Submission: [*sq_head, sq_tail) is filled; the backend moves *sq_head. */
+    struct io_uring_sqe *sqes;
+    unsigned sq_tail;
+    unsigned sq_entries; /* a power of two */
+    const unsigned *sq_head;
+    const unsigned *sq_flags; /* IORING_SQ_TASKRUN, IORING_SQ_CQ_OVERFLOW: enter, there is more */
+
+    /* Completion: [*cq_head, *cq_tail) is filled; the backend moves *cq_tail. */
+    struct io_uring_cqe *cqes;
+    unsigned cq_mask;
+    unsigned *cq_head;
+    const unsigned *cq_tail;
+
+    const struct ring_backend *backend;
+    void *state;             /* the backend's */
+    uint64_t system_calls;   /* counted by the backend */
+    bool simulated;          /* foreign fds do not work */
+    bool mask_guard_madvise; /* kernel=X.Y asks us to pretend that MADV_GUARD_INSTALL is missing */
+};
+
+/* What OURO_RING or the option says, parsed. */
+struct ring_config {
+    bool simulated;
+    unsigned sq_entries;
+    unsigned kernel_major, kernel_minor; /* mask what is newer; 0.0: nothing */
+
+    /* sim only */
+    uint64_t seed;
+    unsigned short_percent; /* how many transfers are cut short */
+    unsigned error_percent; /* how many operations fail with an error that the kernel might give */
+    const char *
+        trace_path; /* points into `text`; one line per event is appended; "-" is stderr; NULL: none */
+    char text[256];
+};
+
+/* Long enough for a reason and what to do about it. */
+struct ring_hint {
+    char text[768];
+};
+
+/*
+ * Parses `spec` ("uring:kernel=6.1", "sim:seed=42,short=20"). Returns 0, or
+ * OURO_ERING with a hint that lists the forms.
+ */
+int ouro__ring_parse(const char *spec, struct ring_config *ret_config, struct ring_hint *ret_hint);
+
+/* Returns 0, or -errno with a hint. */
+int ouro__ring_open(struct ring *ring, const struct ring_config *config,
+                    struct ring_hint *ret_hint);
+
+void ouro__ring_close(struct ring *ring);
+
+int ouro__ring_uring_open(struct ring *ring, const struct ring_config *config,
+                          struct ring_hint *ret_hint);
+int ouro__ring_sim_open(struct ring *ring, const struct ring_config *config,
+                        struct ring_hint *ret_hint);
+
+/* For tests on a simulated ring: a number that is the same for runs with the same trace. */
+uint64_t ouro__ring_sim_trace_hash(const struct ring *ring);
+
+/* Likewise: the `nth` enter() from now (1: the next) takes nothing and returns `code`. */
+void ouro__ring_sim_fail_enter(struct ring *ring, unsigned nth, int code);
+
+static inline unsigned ouro__ring_load(const unsigned *shared)
+{
+    return atomic_load_explicit((const _Atomic unsigned *) shared, memory_order_acquire);
+}
+
+/* SQEs that were filled and that the backend has not taken yet. */
+static inline unsigned ouro__ring_unsubmitted(const struct ring *ring)
+{
+    return ring->sq_tail - ouro__ring_load(ring->sq_head);
+}
+
+/*
+ * The next SQE to fill; NULL when the queue is full. The fields that the io_uring_prep_*()
+ * leave alone are cleared, as they expect: otherwise a close would carry the flags of the
+ * send that had the slot before.
+ */
+static inline struct io_uring_sqe *ouro__ring_get_sqe(struct ring *ring)
+{
+    struct io_uring_sqe *sqe;
+
+    if (ouro__ring_unsubmitted(ring) >= ring->sq_entries)
+        return NULL;
+    sqe = &ring->sqes[ring->sq_tail++ & (ring->sq_entries - 1)];
+    io_uring_initialize_sqe(sqe);
+    return sqe;
+}
+
+static inline unsigned ouro__ring_completed(const struct ring *ring)
+{
+    return ouro__ring_load(ring->cq_tail) - *ring->cq_head;
+}
+
+/* The oldest completion; copy what you need before ouro__ring_pop(). */
+static inline const struct io_uring_cqe *ouro__ring_peek(const struct ring *ring)
+{
+    return &ring->cqes[*ring->cq_head & ring->cq_mask];
+}
+
+static inline void ouro__ring_pop(struct ring *ring)
+{
+    atomic_store_explicit((_Atomic unsigned *) ring->cq_head, *ring->cq_head + 1,
+                          memory_order_release);
+}
+
+/* Whether the kernel holds completions that only an enter() makes visible. */
+static inline bool ouro__ring_wants_enter(const struct ring *ring)
+{
+    return ouro__ring_load(ring->sq_flags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
+}
+
+#endif /* OURO_RING_H */

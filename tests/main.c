@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * main.c - the test runner
+ *
+ * usage: ouro_tests [SUITE [TEST]]      a suite is named after the file it tests
+ *
+ * Each test has a watchdog: one that takes longer than WATCHDOG_SECONDS ends the run with
+ * its name. The last line counts tests: "N passed, N failed, N skipped".
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "test.h"
+
+#define WATCHDOG_SECONDS 60 /* the slowest takes about a second, and ten under Valgrind */
+
+/* Suites that also run where there is no kernel ring and no CUnit. */
+#define CORE_SUITES(SUITE) \
+    SUITE(check)           \
+    SUITE(coro)            \
+    SUITE(dispatcher)      \
+    SUITE(group)           \
+    SUITE(list)            \
+    SUITE(park)            \
+    SUITE(stack)           \
+    SUITE(task)            \
+    SUITE(task_table)      \
+    SUITE(timer)           \
+    SUITE(timer_heap)
+
+#define OTHER_SUITES(SUITE) \
+    SUITE(address)          \
+    SUITE(coro_avx512)      \
+    SUITE(error)            \
+    SUITE(op)               \
+    SUITE(overflow)         \
+    SUITE(ring)             \
+    SUITE(ring_script)      \
+    SUITE(ring_sim)         \
+    SUITE(ring_uring)       \
+    SUITE(run)              \
+    SUITE(signals)          \
+    SUITE(socket)
+
+#ifdef OURO_MINI_CUNIT
+#define SUITES(SUITE) CORE_SUITES(SUITE)
+#else
+#define SUITES(SUITE) CORE_SUITES(SUITE) OTHER_SUITES(SUITE)
+#endif
+
+#define DECLARE(name) extern const struct test name##_tests[];
+#define LIST(name)    {#name, name##_tests},
+
+SUITES(DECLARE)
+
+static const struct suite {
+    const char *name;
+    const struct test *tests;
+} suites[] = {SUITES(LIST)};
+
+static unsigned passed, failed, skipped;
+static const char *skip_reason; /* of the running test; NULL: none */
+static const char *running_suite, *running_test;
+static char kernel_ring[256];
+
+void test_skip(const char *reason)
+{
+    skip_reason = reason;
+}
+
+const char *test_kernel_ring(void)
+{
+#ifdef OURO_NO_URING
+    return NULL;
+#else
+    return kernel_ring;
+#endif
+}
+
+const char *test_sim_ring(void)
+{
+    static char text[64];
+    static unsigned seed;
+
+    (void) snprintf(text, sizeof(text), "sim:seed=%u", ++seed);
+    return text;
+}
+
+/* --- running one test: with CUnit, or with its stand-in --------------------------------- */
+
+#ifdef OURO_MINI_CUNIT
+
+static unsigned failed_assertions;
+
+void test_assertion_failed(const char *condition, const char *file, int line)
+{
+    failed_assertions++;
+    printf("    %s:%d: %s\n", file, line, condition);
+}
+
+static unsigned run_test(const struct test *test)
+{
+    failed_assertions = 0;
+    test->run();
+    return failed_assertions;
+}
+
+#else
+
+static unsigned run_test(const struct test *test)
+{
+    CU_pSuite suite = CU_add_suite(test->name, NULL, NULL);
+    CU_pTest registered = suite ? CU_add_test(suite, test->name, test->run) : NULL;
+    unsigned failures = 1;
+
+    if (!registered || CU_run_test(suite, registered) != CUE_SUCCESS) {
+        printf("    CUnit: %s\n", CU_get_error_msg());
+        return failures;
+    }
+    failures = CU_get_number_of_failures();
+    for (CU_pFailureRecord record = CU_get_failure_list(); record; record = record->pNext)
+        printf("    %s:%u: %s\n", record->strFileName, record->uiLineNumber, record->strCondition);
+    return failures;
+}
+
+#endif
+
+/* --- the run ------------------------------------------------------------------------------ */
+
+static void bite(int number)
+{
+    static const char text[] =
+        ": the watchdog bit: this test hangs\n0 passed, 1 failed, 0 skipped\n";
+
+    (void) number;
+    (void) !write(STDOUT_FILENO, running_suite, strlen(running_suite));
+    (void) !write(STDOUT_FILENO, " ", 1);
+    (void) !write(STDOUT_FILENO, running_test, strlen(running_test));
+    (void) !write(STDOUT_FILENO, text, sizeof(text) - 1);
+    _exit(1);
+}
+
+static void run_and_count(const struct suite *suite, const struct test *test)
+{
+    unsigned failures;
+
+    running_suite = suite->name;
+    running_test = test->name;
+    skip_reason = NULL;
+    (void) fflush(stdout); /* tests fork */
+    (void) alarm(WATCHDOG_SECONDS);
+    failures = run_test(test);
+    (void) alarm(0);
+    if (failures)
+        failed++;
+    else if (skip_reason)
+        skipped++;
+    else
+        passed++;
+    if (failures)
+        printf("FAILED  %s %s\n", suite->name, test->name);
+    else if (skip_reason)
+        printf("skipped %s %s: %s\n", suite->name, test->name, skip_reason);
+}
+
+static void run_suite(const struct suite *suite, const char *only_test)
+{
+    unsigned failed_before = failed;
+
+    for (const struct test *test = suite->tests; test->name; test++)
+        if (!only_test || !strcmp(only_test, test->name))
+            run_and_count(suite, test);
+    printf("%-7s %s\n", failed == failed_before ? "ok" : "FAILED", suite->name);
+}
+
+static void take_kernel_ring(void)
+{
+    const char *spec = getenv("OURO_RING");
+
+    (void) snprintf(kernel_ring, sizeof(kernel_ring), "%s", spec && *spec ? spec : "uring");
+    (void) unsetenv("OURO_RING");
+}
+
+int main(int argc, char **argv)
+{
+    struct sigaction watchdog = {.sa_handler = bite};
+
+    take_kernel_ring();
+    (void) sigaction(SIGALRM, &watchdog, NULL);
+#ifndef OURO_MINI_CUNIT
+    if (CU_initialize_registry() != CUE_SUCCESS)
+        return 2;
+#endif
+    for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++)
+        if (argc < 2 || !strcmp(argv[1], suites[i].name))
+            run_suite(&suites[i], argc > 2 ? argv[2] : NULL);
+#ifndef OURO_MINI_CUNIT
+    CU_cleanup_registry();
+#endif
+    if (passed + failed + skipped == 0) {
+        printf("no such test\n");
+        failed = 1;
+    }
+    printf("%u passed, %u failed, %u skipped\n", passed, failed, skipped);
+    return failed ? 1 : 0;
+}
