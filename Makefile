@@ -73,9 +73,27 @@ ENGINE_SOURCES = \
 	engine/timer.c \
 	engine/timer_heap.c
 
-PROTO_HEADERS =
+PROTO_HEADERS = \
+	proto/ouro_dns.h \
+	proto/ouro_http_client.h \
+	proto/ouro_http_server.h \
+	proto/ouro_proto.h \
+	proto/ouro_stream.h
 
-PROTO_SOURCES =
+PROTO_SOURCES = \
+	proto/dial.c \
+	proto/dns.c \
+	proto/http1_head.c \
+	proto/http1_parse.c \
+	proto/http1_reader.c \
+	proto/http1_write.c \
+	proto/http_client.c \
+	proto/http_connection.c \
+	proto/http_exchange.c \
+	proto/http_router.c \
+	proto/http_server.c \
+	proto/stream.c \
+	proto/url.c
 
 EXAMPLES =
 
@@ -90,8 +108,14 @@ TEST_SOURCES = \
 	tests/coro_avx512_test.c \
 	tests/coro_test.c \
 	tests/dispatcher_test.c \
+	tests/dns_test.c \
 	tests/error_test.c \
 	tests/group_test.c \
+	tests/http1_parse_test.c \
+	tests/http1_write_test.c \
+	tests/http_client_test.c \
+	tests/http_router_test.c \
+	tests/http_server_test.c \
 	tests/list_test.c \
 	tests/main.c \
 	tests/op_test.c \
@@ -105,10 +129,12 @@ TEST_SOURCES = \
 	tests/signals_test.c \
 	tests/socket_test.c \
 	tests/stack_test.c \
+	tests/stream_test.c \
 	tests/task_table_test.c \
 	tests/task_test.c \
 	tests/timer_heap_test.c \
-	tests/timer_test.c
+	tests/timer_test.c \
+	tests/url_test.c
 
 # The tests that also run on an emulated aarch64: coroutines, stacks and the dispatcher on the
 # simulated ring. CUnit has no aarch64 package here, so tests/mini_cunit.h stands in for it.

@@ -34,7 +34,13 @@
 #define OTHER_SUITES(SUITE) \
     SUITE(address)          \
     SUITE(coro_avx512)      \
+    SUITE(dns)              \
     SUITE(error)            \
+    SUITE(http1_parse)      \
+    SUITE(http1_write)      \
+    SUITE(http_client)      \
+    SUITE(http_router)      \
+    SUITE(http_server)      \
     SUITE(op)               \
     SUITE(overflow)         \
     SUITE(ring)             \
@@ -43,7 +49,9 @@
     SUITE(ring_uring)       \
     SUITE(run)              \
     SUITE(signals)          \
-    SUITE(socket)
+    SUITE(socket)           \
+    SUITE(stream)           \
+    SUITE(url)
 
 #ifdef OURO_MINI_CUNIT
 #define SUITES(SUITE) CORE_SUITES(SUITE)

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * dns.c - host names to addresses, by c-ares; see ouro_dns.h
+ *
+ * Each lookup has a c-ares channel of its own and lives on its task's stack, so that
+ * lookups of different tasks run side by side, and an interruption ends one by destroying
+ * its channel. c-ares tells which of its sockets want what (as a rule there is one, for
+ * both address families); these go into an epoll set, and the set is what the task
+ * polls: of several sockets a task could wait for only one.
+ *
+ *     resolve ──▶ ares_getaddrinfo ──▶ loop: sleep in ouro_poll(set), at most as long as
+ *                                            ares_timeout says; ares_process_fd
+ *
+ * Callbacks of c-ares only take notes; nothing in them suspends. c-ares reads its
+ * configuration and /etc/hosts with blocking calls, which are short.
+ *
+ * The simulated ring answers -ENOSYS for descriptors of the kernel. There c-ares is told
+ * to look into /etc/hosts alone and not to sort, which needs no socket.
+ */
+#include <ares.h>
+#include <arpa/inet.h>
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "ouro_dns.h"
+#include "ouro_socket.h"
+#include "ouro_task.h"
+#include "ouro_timer.h"
+
+#define NAME_MAX_LEN 253 /* RFC 1035 §3.1, as text */
+#define READY_MAX    8   /* sockets looked at in one go; the rest is ready the next time */
+
+/*
+ * How long a name server may be silent, doubled at each try. Before 1.20 c-ares' own idea
+ * was 75 s in all, and it did not know the limits that resolv.conf(5) may set; newer ones
+ * have these numbers themselves, and let that file change them.
+ */
+#define TIMEOUT_MS  2000
+#define TRIES       3
+#define LIMITS_MASK (ARES_VERSION < 0x011400 ? ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES : 0)
+
+struct lookup {
+    ares_channel channel;
+    int epoll_fd;
+    bool simulated;
+    bool done;
+    int status; /* of c-ares, once done */
+    struct ares_addrinfo *found;
+};
+
+void ouro_resolve_free(struct ouro_address *addresses)
+{
+    free(addresses);
+}
+
+/* --- addresses as text ------------------------------------------------------------------- */
+
+/* Returns 0; OURO_EADDRESS when `host` is no address, but may be a name; OURO_ENONAME. */
+static int parse_literal(const char *host, int port, struct ouro_address *ret_address)
+{
+    char text[OURO_ADDRESS_TEXT_MAX];
+    bool bracketed = host[0] == '[';
+    int len;
+
+    if (!bracketed && !strchr(host, ':')) {
+        memset(ret_address, 0, sizeof(*ret_address));
+        ret_address->in.sin_family = AF_INET;
+        ret_address->len = sizeof(ret_address->in);
+        ouro_address_set_port(ret_address, port);
+        return inet_pton(AF_INET, host, &ret_address->in.sin_addr) == 1 ? 0 : OURO_EADDRESS;
+    }
+    len = snprintf(text, sizeof(text), bracketed ? "%s" : "[%s]", host);
+    if (len >= (int) sizeof(text) || text[len - 1] != ']' ||
+        ouro_address_parse(text, port, ret_address))
+        return OURO_ENONAME;
+    return 0;
+}
+
+static int make_result(const struct ouro_address *addresses, size_t count,
+                       struct ouro_address **ret_addresses, size_t *ret_count)
+{
+    struct ouro_address *copy = malloc(count * sizeof(*copy));
+
+    if (!copy)
+        return -ENOMEM;
+    memcpy(copy, addresses, count * sizeof(*copy));
+    *ret_addresses = copy;
+    *ret_count = count;
+    return 0;
+}
+
+/* What else is sent to name servers might be somebody's idea of an attack on them, or on c-ares. */
+static bool is_name(const char *host)
+{
+    size_t len = strlen(host);
+
+    if (len && host[len - 1] == '.')
+        len--;
+    return len > 0 && len <= NAME_MAX_LEN &&
+           strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._") >= len;
+}
+
+/* --- c-ares' callbacks ------------------------------------------------------------------- */
+
+static void on_found(void *arg, int status, int timeouts, struct ares_addrinfo *found)
+{
+    struct lookup *lookup = arg;
+
+    (void) timeouts;
+    lookup->done = true;
+    lookup->status = status;
+    lookup->found = found;
+}
+
+/* A socket that can't be watched is as good as one that is silent: c-ares will time out. */
+static void on_socket_state(void *arg, ares_socket_t fd, int readable, int writable)
+{
+    struct lookup *lookup = arg;
+    struct epoll_event event = {
+        .events = (readable ? EPOLLIN : 0u) | (writable ? EPOLLOUT : 0u),
+        .data = {.fd = fd},
+    };
+
+    if (!event.events)
+        (void) epoll_ctl(lookup->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+    else if (epoll_ctl(lookup->epoll_fd, EPOLL_CTL_MOD, fd, &event) != 0)
+        (void) epoll_ctl(lookup->epoll_fd, EPOLL_CTL_ADD, fd, &event);
+}
+
+/* --- a lookup ---------------------------------------------------------------------------- */
+
+static int from_ares(int status, bool simulated)
+{
+    switch (status) {
+    case ARES_SUCCESS:
+        return 0;
+    case ARES_ENOTFOUND:
+    case ARES_ENODATA:
+    case ARES_ENONAME:
+    case ARES_EBADNAME:
+        return simulated ? OURO_ERESOLVER : OURO_ENONAME;
+    case ARES_ENOMEM:
+        return -ENOMEM;
+    default:
+        return OURO_ERESOLVER;
+    }
+}
+
+static void init_library(void)
+{
+    (void) ares_library_init(ARES_LIB_INIT_ALL);
+}
+
+static int open_channel(struct lookup *lookup)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT; /* c-ares asks for it */
+    static char files_only[] = "f";
+    struct ares_options options = {
+        .sock_state_cb = on_socket_state,
+        .sock_state_cb_data = lookup,
+        .lookups = files_only,
+        .timeout = TIMEOUT_MS,
+        .tries = TRIES,
+    };
+    int mask = ARES_OPT_SOCK_STATE_CB | LIMITS_MASK;
+    int status;
+
+    (void) pthread_once(&once, init_library);
+    if (lookup->simulated)
+        mask |= ARES_OPT_LOOKUPS;
+    status = ares_init_options(&lookup->channel, &options, mask);
+    return status == ARES_SUCCESS ? 0 : from_ares(status, false);
+}
+
+static int open_lookup(struct lookup *lookup)
+{
+    int code, type;
+    socklen_t len = sizeof(type);
+
+    memset(lookup, 0, sizeof(*lookup));
+    lookup->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (lookup->epoll_fd < 0)
+        return -errno;
+    lookup->simulated =
+        ouro_getsockopt(lookup->epoll_fd, SOL_SOCKET, SO_TYPE, &type, &len) == -ENOSYS;
+    code = open_channel(lookup);
+    if (code)
+        (void) close(lookup->epoll_fd);
+    return code;
+}
+
+/* Whatever is under way ends here: c-ares calls back, and on_found() notes it. */
+static void close_lookup(struct lookup *lookup)
+{
+    ouro_no_suspend_begin();
+    ares_destroy(lookup->channel);
+    ouro_no_suspend_end();
+    if (lookup->found)
+        ares_freeaddrinfo(lookup->found);
+    (void) close(lookup->epoll_fd);
+}
+
+/* Sleeps until a socket is ready or c-ares wants to be called. Returns 0 or the interruption. */
+static int wait_for_sockets(struct lookup *lookup)
+{
+    struct timeval tv, *soonest = ares_timeout(lookup->channel, NULL, &tv);
+    int64_t limit_ns = OURO_FOREVER;
+    struct ouro_timeout limit;
+    int code;
+
+    /* c-ares cuts off what is less than a millisecond; called too early it does nothing. */
+    if (soonest)
+        limit_ns =
+            soonest->tv_sec * OURO_SECOND + soonest->tv_usec * OURO_MICROSECOND + OURO_MILLISECOND;
+    ouro_timeout_begin(&limit, limit_ns);
+    code = ouro_poll(lookup->epoll_fd, POLLIN);
+    if (ouro_timeout_end(&limit))
+        return 0;
+    return code < 0 ? code : 0;
+}
+
+static void process(struct lookup *lookup)
+{
+    struct epoll_event ready[READY_MAX];
+    int count = epoll_wait(lookup->epoll_fd, ready, READY_MAX, 0);
+
+    ouro_no_suspend_begin(); /* c-ares can't be entered again from its callbacks */
+    for (int i = 0; i < count; i++)
+        ares_process_fd(lookup->channel,
+                        ready[i].events & ~(uint32_t) EPOLLOUT ? ready[i].data.fd : ARES_SOCKET_BAD,
+                        ready[i].events & EPOLLOUT ? ready[i].data.fd : ARES_SOCKET_BAD);
+    ares_process_fd(lookup->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD); /* what has timed out */
+    ouro_no_suspend_end();
+}
+
+static int run_lookup(struct lookup *lookup, const char *host, int family)
+{
+    struct ares_addrinfo_hints hints = {
+        .ai_flags = lookup->simulated ? ARES_AI_NOSORT : 0,
+        .ai_family = family,
+        .ai_socktype = SOCK_STREAM,
+    };
+    int code = 0;
+
+    ouro_no_suspend_begin();
+    ares_getaddrinfo(lookup->channel, host, NULL, &hints, on_found, lookup);
+    ouro_no_suspend_end();
+    while (!lookup->done && !code) {
+        code = wait_for_sockets(lookup);
+        if (!code)
+            process(lookup);
+    }
+    return code ? code : from_ares(lookup->status, lookup->simulated);
+}
+
+static bool is_usable(const struct ares_addrinfo_node *node)
+{
+    return (node->ai_family == AF_INET || node->ai_family == AF_INET6) &&
+           (size_t) node->ai_addrlen <= sizeof(((struct ouro_address *) 0)->un);
+}
+
+static int collect(const struct lookup *lookup, int port, struct ouro_address **ret_addresses,
+                   size_t *ret_count)
+{
+    const struct ares_addrinfo_node *node;
+    struct ouro_address *addresses;
+    size_t count = 0;
+
+    for (node = lookup->found->nodes; node; node = node->ai_next)
+        count += is_usable(node);
+    if (!count)
+        return OURO_ENONAME;
+    addresses = calloc(count, sizeof(*addresses));
+    if (!addresses)
+        return -ENOMEM;
+
+    *ret_addresses = addresses;
+    *ret_count = count;
+    for (node = lookup->found->nodes; node; node = node->ai_next) {
+        if (!is_usable(node))
+            continue;
+        memcpy(&addresses->sockaddr, node->ai_addr, (size_t) node->ai_addrlen);
+        addresses->len = (socklen_t) node->ai_addrlen;
+        ouro_address_set_port(addresses++, port);
+    }
+    return 0;
+}
+
+int ouro_resolve(const char *host, int port, int family, struct ouro_address **ret_addresses,
+                 size_t *ret_count)
+{
+    struct ouro_address literal;
+    struct lookup lookup;
+    int code;
+
+    if (port < 0 || port > 65535 || (family && family != AF_INET && family != AF_INET6))
+        return -EINVAL;
+    code = parse_literal(host, port, &literal);
+    if (!code && family && literal.sockaddr.sa_family != family)
+        code = OURO_ENONAME;
+    if (!code)
+        return make_result(&literal, 1, ret_addresses, ret_count);
+    if (code == OURO_ENONAME || !is_name(host))
+        return OURO_ENONAME;
+
+    code = open_lookup(&lookup);
+    if (code)
+        return code;
+    code = run_lookup(&lookup, host, family);
+    if (!code)
+        code = collect(&lookup, port, ret_addresses, ret_count);
+    close_lookup(&lookup);
+    return code;
+}

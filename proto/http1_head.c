@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * http1_head.c - what only a whole head can break; see http1_head.h
+ *
+ * llhttp has checked each byte and each field by itself, and refuses a second
+ * Content-Length as well as Content-Length beside Transfer-Encoding. Here are the
+ * rules about the head as a whole: framing that everybody reads in the same way (the
+ * defence against request smuggling), one Host that agrees with the target, and what
+ * becomes of the connection. The numbers are those of RFC 9110 and RFC 9112.
+ */
+#include <string.h>
+
+#include "ouro_base.h"
+
+#include "http1_head.h"
+
+/* --- texts ------------------------------------------------------------------------------- */
+
+/* Not tolower(): protocols know no locale. */
+static unsigned char lower(char c)
+{
+    return (unsigned char) (c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+}
+
+bool ouro__http1_name_equals(const char *a, size_t a_len, const char *b)
+{
+    for (size_t i = 0; i < a_len; i++)
+        if (!b[i] || lower(a[i]) != lower(b[i]))
+            return false;
+    return !b[a_len];
+}
+
+static bool same_text(const char *a, const char *b, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (lower(a[i]) != lower(b[i]))
+            return false;
+    return true;
+}
+
+bool ouro__http1_is_token_char(unsigned char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           (c && strchr("!#$%&'*+-.^_`|~", c));
+}
+
+bool ouro__http1_is_token(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (!ouro__http1_is_token_char((unsigned char) text[i]))
+            return false;
+    return len > 0;
+}
+
+/* Takes the next element of a comma-separated list off `*list`; NULL when there are no more. */
+static const char *next_element(const char **list, size_t *ret_len)
+{
+    const char *start = *list + strspn(*list, ", \t");
+    const char *end = start + strcspn(start, ",");
+
+    if (!*start)
+        return NULL;
+    *list = end;
+    while (end[-1] == ' ' || end[-1] == '\t')
+        end--;
+    *ret_len = (size_t) (end - start);
+    return start;
+}
+
+static bool list_has_token(const char *list, const char *token)
+{
+    const char *element;
+    size_t len;
+
+    while ((element = next_element(&list, &len)))
+        if (ouro__http1_name_equals(element, len, token))
+            return true;
+    return false;
+}
+
+/* --- lookup ------------------------------------------------------------------------------ */
+
+const struct http1_field *ouro__http1_head_find(const struct http1_head *head, const char *name,
+                                                unsigned start)
+{
+    for (unsigned i = start; i < head->field_count; i++) {
+        const struct http1_field *field = &head->fields[i];
+
+        if (ouro__http1_name_equals(field->name, field->name_len, name))
+            return field;
+    }
+    return NULL;
+}
+
+bool ouro__http1_head_has_token(const struct http1_head *head, const char *name, const char *token)
+{
+    for (unsigned i = 0; i < head->field_count; i++) {
+        const struct http1_field *field = &head->fields[i];
+
+        if (ouro__http1_name_equals(field->name, field->name_len, name) &&
+            list_has_token(field->value, token))
+            return true;
+    }
+    return false;
+}
+
+/* --- the census: one pass finds all fields that a rule speaks of ------------------------- */
+
+enum known {
+    AUTHORIZATION,
+    CONNECTION,
+    CONTENT_LENGTH,
+    CONTENT_TYPE,
+    EXPECT,
+    HOST,
+    PROXY_AUTHORIZATION,
+    TRANSFER_ENCODING,
+    UNDERSCORED_LENGTH,
+    UNDERSCORED_ENCODING,
+    KNOWN_COUNT
+};
+
+static const struct {
+    const char *name;
+    unsigned name_len;
+    bool single; /* two of them mean that two readers may choose differently */
+} known_fields[KNOWN_COUNT] = {
+    [AUTHORIZATION] = {"authorization", 13, true},
+    [CONNECTION] = {"connection", 10, false},
+    [CONTENT_LENGTH] = {"content-length", 14, true},
+    [CONTENT_TYPE] = {"content-type", 12, true},
+    [EXPECT] = {"expect", 6, false},
+    [HOST] = {"host", 4, true},
+    [PROXY_AUTHORIZATION] = {"proxy-authorization", 19, true},
+    [TRANSFER_ENCODING] = {"transfer-encoding", 17, true},
+    /* CGI and its kin can't tell these from the real ones. */
+    [UNDERSCORED_LENGTH] = {"content_length", 14, true},
+    [UNDERSCORED_ENCODING] = {"transfer_encoding", 17, true},
+};
+
+struct census {
+    unsigned count[KNOWN_COUNT];
+    const struct http1_field *first[KNOWN_COUNT];
+};
+
+static void take_census(const struct http1_head *head, struct census *census)
+{
+    memset(census, 0, sizeof(*census));
+    for (unsigned i = 0; i < head->field_count; i++) {
+        const struct http1_field *field = &head->fields[i];
+
+        for (unsigned k = 0; k < KNOWN_COUNT; k++) {
+            if (field->name_len != known_fields[k].name_len ||
+                !ouro__http1_name_equals(field->name, field->name_len, known_fields[k].name))
+                continue;
+            if (!census->count[k]++)
+                census->first[k] = field;
+            break;
+        }
+    }
+}
+
+/* --- rules ------------------------------------------------------------------------------- */
+
+static int refuse(struct http1_fault *fault, int status, const char *reason)
+{
+    fault->status = status;
+    fault->reason = reason;
+    return OURO_EHTTP;
+}
+
+static int check_duplicates(const struct census *census, struct http1_fault *fault)
+{
+    for (unsigned k = 0; k < KNOWN_COUNT; k++)
+        if (known_fields[k].single && census->count[k] > 1)
+            return refuse(fault, 400, "a field that may occur only once is repeated");
+    if (census->count[UNDERSCORED_LENGTH] || census->count[UNDERSCORED_ENCODING])
+        return refuse(fault, 400, "a framing field is written with an underscore");
+    return 0;
+}
+
+/*
+ * RFC 9112 §6.1. One coding, chunked, and nothing around it: what everybody
+ * understands alike. Registered codings get 501, as the RFC wants it.
+ */
+static int check_transfer_encoding(const struct http1_head *head, const struct http1_field *field,
+                                   struct http1_fault *fault)
+{
+    static const char *const codings[] = {"gzip", "x-gzip", "deflate", "compress", "x-compress"};
+
+    if (head->minor_version == 0)
+        return refuse(fault, 400, "Transfer-Encoding in HTTP/1.0");
+    if (ouro__http1_name_equals(field->value, field->value_len, "chunked"))
+        return 0;
+    for (size_t i = 0; i < sizeof(codings) / sizeof(codings[0]); i++)
+        if (list_has_token(field->value, codings[i]))
+            return refuse(fault, 501, "a transfer coding that is not supported");
+    return refuse(fault, 400, "Transfer-Encoding is not \"chunked\"");
+}
+
+static int check_framing(struct http1_head *head, const struct census *census,
+                         struct http1_fault *fault)
+{
+    int code = 0;
+
+    head->framing = HTTP1_NO_BODY;
+    if (census->first[TRANSFER_ENCODING]) {
+        code = check_transfer_encoding(head, census->first[TRANSFER_ENCODING], fault);
+        head->framing = HTTP1_CHUNKED;
+    } else if (head->has_content_length) {
+        if (head->content_length)
+            head->framing = HTTP1_LENGTH;
+    } else if (head->kind == HTTP1_RESPONSE) {
+        head->framing = HTTP1_UNTIL_CLOSE;
+    }
+    return code;
+}
+
+/* RFC 9112 §9.3 */
+static void find_persistence(struct http1_head *head, const struct census *census)
+{
+    bool listed = census->count[CONNECTION];
+    bool close = listed && ouro__http1_head_has_token(head, "connection", "close");
+
+    if (head->minor_version == 0)
+        head->keep_alive =
+            listed && !close && ouro__http1_head_has_token(head, "connection", "keep-alive");
+    else
+        head->keep_alive = !close;
+}
+
+/* --- requests ---------------------------------------------------------------------------- */
+
+static void set_path(struct http1_head *head, const char *path, size_t len)
+{
+    const char *question = memchr(path, '?', len);
+
+    head->path = path;
+    head->path_len = question ? (size_t) (question - path) : len;
+    head->query = question ? question + 1 : NULL;
+}
+
+static int parse_absolute(struct http1_head *head)
+{
+    struct url url;
+    int code = ouro__url_parse(head->target, head->target_len, &url);
+
+    if (code)
+        return code;
+    head->form = HTTP1_ABSOLUTE;
+    head->authority = url.authority_text;
+    head->authority_len = url.authority_len;
+    set_path(head, url.target, url.target_len);
+    return 0;
+}
+
+static int parse_connect(struct http1_head *head)
+{
+    struct url_authority authority;
+    int code = ouro__url_parse_authority(head->target, head->target_len, &authority);
+
+    if (code || authority.port <= 0)
+        return OURO_EURL;
+    head->form = HTTP1_AUTHORITY;
+    head->authority = head->target;
+    head->authority_len = head->target_len;
+    return 0;
+}
+
+/* RFC 9112 §3.2 */
+static int parse_target(struct http1_head *head)
+{
+    head->path = head->authority = "";
+    head->path_len = head->authority_len = 0;
+    head->query = NULL;
+    if (strcmp(head->method, "CONNECT") == 0)
+        return parse_connect(head);
+    if (head->target[0] != '/' && strcmp(head->target, "*") != 0)
+        return parse_absolute(head);
+    if (head->target[0] == '/') {
+        head->form = HTTP1_ORIGIN;
+        set_path(head, head->target, head->target_len);
+        return 0;
+    }
+    head->form = HTTP1_ASTERISK;
+    return strcmp(head->method, "OPTIONS") == 0 ? 0 : OURO_EURL;
+}
+
+/* The same origin: names in any case, and a missing port is the scheme's. */
+static bool same_authority(const struct url_authority *a, const struct url_authority *b,
+                           int default_port)
+{
+    return a->host_len == b->host_len &&
+           (a->port < 0 ? default_port : a->port) == (b->port < 0 ? default_port : b->port) &&
+           same_text(a->host, b->host, a->host_len);
+}
+
+/* RFC 9112 §3.2 and RFC 9110 §7.2 */
+static int check_host(struct http1_head *head, const struct http1_field *host,
+                      struct http1_fault *fault)
+{
+    struct url_authority from_host, from_target;
+    int default_port = head->form == HTTP1_AUTHORITY ? -1 : 80;
+
+    if (!host)
+        return head->minor_version == 0 ? 0 : refuse(fault, 400, "Host is missing");
+    if (host->value_len && ouro__url_parse_authority(host->value, host->value_len, &from_host))
+        return refuse(fault, 400, "Host is not valid");
+    if (!head->authority_len) {
+        head->authority = host->value;
+        head->authority_len = host->value_len;
+        return 0;
+    }
+    if (ouro__url_parse_authority(head->authority, head->authority_len, &from_target))
+        return refuse(fault, 400, "the request target is not valid");
+    if (!host->value_len || !same_authority(&from_host, &from_target, default_port))
+        return refuse(fault, 400, "Host and the request target disagree");
+    return 0;
+}
+
+/* RFC 9110 §10.1.1; a 1.0 client gets no 100, so its expectation does not count. */
+static void find_expectation(struct http1_head *head, const struct census *census)
+{
+    const struct http1_field *field = census->first[EXPECT];
+
+    head->expects_continue = head->expects_unknown = false;
+    if (!field || head->minor_version == 0)
+        return;
+    if (census->count[EXPECT] == 1 &&
+        ouro__http1_name_equals(field->value, field->value_len, "100-continue"))
+        head->expects_continue = true;
+    else
+        head->expects_unknown = true;
+}
+
+static int check_request(struct http1_head *head, const struct census *census,
+                         struct http1_fault *fault)
+{
+    int code;
+
+    if (parse_target(head))
+        return refuse(fault, 400, "the request target is not valid");
+    code = check_host(head, census->first[HOST], fault);
+    if (code)
+        return code;
+    if (head->form == HTTP1_AUTHORITY && head->framing != HTTP1_NO_BODY)
+        return refuse(fault, 400, "CONNECT with a body");
+    find_expectation(head, census);
+    return 0;
+}
+
+/* --- responses --------------------------------------------------------------------------- */
+
+/* RFC 9112 §6.3, rules 1 and 2 */
+static void check_response(struct http1_head *head, bool without_body)
+{
+    if (without_body || head->status < 200 || head->status == 204 || head->status == 304)
+        head->framing = HTTP1_NO_BODY;
+    if (head->framing == HTTP1_UNTIL_CLOSE)
+        head->keep_alive = false;
+}
+
+int ouro__http1_head_check(struct http1_head *head, bool without_body,
+                           struct http1_fault *ret_fault)
+{
+    struct census census;
+    int code;
+
+    take_census(head, &census);
+    code = check_duplicates(&census, ret_fault);
+    if (!code)
+        code = check_framing(head, &census, ret_fault);
+    if (code)
+        return code;
+    find_persistence(head, &census);
+    if (head->kind == HTTP1_REQUEST)
+        return check_request(head, &census, ret_fault);
+    check_response(head, without_body);
+    return 0;
+}
+
+bool ouro__http1_trailer_is_forbidden(const struct http1_field *field)
+{
+    static const char *const names[] = {
+        "authorization",
+        "cache-control",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-range",
+        "content-type",
+        "cookie",
+        "expect",
+        "host",
+        "keep-alive",
+        "max-forwards",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "range",
+        "set-cookie",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "www-authenticate",
+    };
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (ouro__http1_name_equals(field->name, field->name_len, names[i]))
+            return true;
+    return false;
+}

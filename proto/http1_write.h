@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * http1_write.h - HTTP/1.1 serialiser: heads into a buffer of fixed size
+ *
+ * Calls add to the buffer one after the other; the first that fails makes all later
+ * ones do nothing, so that checking `error` once in the end will do:
+ *
+ *     ouro__http1_write_init(&writer, buf, sizeof(buf));
+ *     ouro__http1_write_status_line(&writer, 200, NULL);
+ *     ouro__http1_write_field(&writer, "Content-Type", "text/plain");
+ *     ouro__http1_write_number(&writer, "Content-Length", len);
+ *     ouro__http1_write_end(&writer);
+ *     if (writer.error)
+ *         ...                    OURO_ELIMIT: did not fit; -EINVAL: refused
+ *
+ * Text that could end a line, or be taken for anything else than what it is, is
+ * refused: CR, LF, NUL and other control characters anywhere, and whatever the
+ * grammar does not allow in a method, a target or a field name.
+ */
+#ifndef OURO_HTTP1_WRITE_H
+#define OURO_HTTP1_WRITE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+struct http1_writer {
+    char *data;
+    size_t capacity;
+    size_t len; /* bytes written, of lines that are whole unless error is set */
+    int error;
+};
+
+void ouro__http1_write_init(struct http1_writer *writer, char *buf, size_t capacity);
+
+/* A target that is empty, or begins with '?', gets a '/' in front. */
+void ouro__http1_write_request_line(struct http1_writer *writer, const char *method,
+                                    const char *target, size_t target_len);
+
+/* `status` is 100 to 999; `reason` may be NULL for the registered one. */
+void ouro__http1_write_status_line(struct http1_writer *writer, int status, const char *reason);
+
+void ouro__http1_write_field(struct http1_writer *writer, const char *name, const char *value);
+void ouro__http1_write_field_len(struct http1_writer *writer, const char *name, const char *value,
+                                 size_t value_len);
+void ouro__http1_write_number(struct http1_writer *writer, const char *name, uint64_t value);
+
+/* The empty line. */
+void ouro__http1_write_end(struct http1_writer *writer);
+
+/* Any bytes, behind the head. */
+void ouro__http1_write_body(struct http1_writer *writer, const void *data, size_t len);
+
+/* Whether it may be a value or a reason: visible characters, blanks, bytes of old charsets. */
+bool ouro__http1_is_value(const char *text, size_t len);
+
+/* A date as a text, RFC 9110 §5.6.7, made once a second. Starts out zeroed. */
+struct http1_date {
+    time_t second;
+    char text[32];
+};
+
+/* Returns date->text, brought up to `now`. */
+const char *ouro__http1_date_at(struct http1_date *date, time_t now);
+
+/* The registered reason phrase; "Unknown" when there is none. */
+const char *ouro__http1_reason(int status);
+
+#endif /* OURO_HTTP1_WRITE_H */

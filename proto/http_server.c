@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * http_server.c - applications, and the loop that accepts connections for them
+ *
+ * See ouro_http_server.h; http_connection.c for what happens on a connection,
+ * http_exchange.c for what a handler sees.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+
+#include "http_connection.h"
+#include "http_server.h"
+#include "ouro_socket.h"
+#include "ouro_timer.h"
+
+/* For descriptors or memory to come back; meanwhile clients wait in the backlog. */
+#define SHORTAGE_PAUSE_NS (50 * OURO_MILLISECOND)
+
+/* --- applications ------------------------------------------------------------------------ */
+
+int ouro_http_app_create(struct ouro_http_app **ret_app)
+{
+    struct ouro_http_app *app = malloc(sizeof(*app));
+    int code = app ? ouro__http_router_create(&app->router) : -ENOMEM;
+
+    if (code) {
+        free(app);
+        return code;
+    }
+    *ret_app = app;
+    return 0;
+}
+
+void ouro_http_app_destroy(struct ouro_http_app *app)
+{
+    if (!app)
+        return;
+    ouro__http_router_destroy(app->router);
+    free(app);
+}
+
+int ouro_http_route(struct ouro_http_app *app, const char *method, const char *pattern,
+                    ouro_http_handler_fn *handler, void *arg)
+{
+    struct http_endpoint *endpoint = malloc(sizeof(*endpoint));
+    int code;
+
+    if (!endpoint)
+        return -ENOMEM;
+    endpoint->handler = handler;
+    endpoint->arg = arg;
+    code = ouro__http_router_add(app->router, method, pattern, endpoint);
+    if (code)
+        free(endpoint);
+    return code;
+}
+
+/* --- options ----------------------------------------------------------------------------- */
+
+static void set_size(size_t *size, size_t standard)
+{
+    if (!*size)
+        *size = standard;
+}
+
+/* Far enough from OURO_FOREVER to be added to the time of day. */
+static void set_duration(int64_t *duration_ns, int64_t standard_ns)
+{
+    if (!*duration_ns)
+        *duration_ns = standard_ns;
+    if (*duration_ns > OURO_FOREVER / 2)
+        *duration_ns = OURO_FOREVER / 2;
+}
+
+static int set_defaults(struct ouro_http_serve_options *options)
+{
+    set_size(&options->line_bytes_max, 8 * 1024);
+    set_size(&options->header_bytes_max, 16 * 1024);
+    if (!options->header_count_max)
+        options->header_count_max = 100;
+    if (!options->body_bytes_max)
+        options->body_bytes_max = 1024 * 1024;
+    set_duration(&options->header_timeout_ns, 5 * OURO_SECOND);
+    set_duration(&options->body_timeout_ns, 30 * OURO_SECOND);
+    set_duration(&options->send_timeout_ns, 30 * OURO_SECOND);
+    set_duration(&options->idle_timeout_ns, 75 * OURO_SECOND);
+    set_duration(&options->linger_timeout_ns, 2 * OURO_SECOND);
+    set_duration(&options->drain_timeout_ns, 5 * OURO_SECOND);
+    /* More than 16 MiB of head for each connection is more than anybody can want. */
+    if (options->header_bytes_max < 64 || options->header_bytes_max > (size_t) 1 << 24 ||
+        options->header_count_max > 1u << 16)
+        return -EINVAL;
+    options->header_bytes_max = (options->header_bytes_max + 7) & ~(size_t) 7;
+    return 0;
+}
+
+/* --- connections ------------------------------------------------------------------------- */
+
+struct accepted {
+    struct http_server *server;
+    int fd;
+};
+
+static int run_connection(void *arg)
+{
+    const struct accepted *accepted = arg;
+    struct ouro_stream *stream;
+
+    if (ouro_stream_socket_take(accepted->fd, &stream))
+        (void) ouro_close(accepted->fd);
+    else
+        ouro__http_connection_run_take(accepted->server, stream);
+    return 0;
+}
+
+static int start_connection(struct http_server *server, int fd)
+{
+    struct accepted accepted = {.server = server, .fd = fd};
+    struct ouro_spawn_options options = {
+        .name = "http connection", .stack = server->options.stack, .arg_bytes = sizeof(accepted)};
+    int code = ouro_group_spawn_with(&server->connections, run_connection, &accepted, &options);
+
+    if (code)
+        (void) ouro_close(fd);
+    return code;
+}
+
+/* --- accepting --------------------------------------------------------------------------- */
+
+static bool is_shortage(int code)
+{
+    return code == -EMFILE || code == -ENFILE || code == -ENOBUFS || code == -ENOMEM ||
+           code == -EAGAIN;
+}
+
+/* Errors of the connection that was to be accepted, not of the listener: see accept(2). */
+static bool is_of_the_peer(int code)
+{
+    return code == -ECONNABORTED || code == -EINTR || code == -EPROTO || code == -EPERM ||
+           code == -ENETDOWN || code == -ENETUNREACH || code == -EHOSTDOWN ||
+           code == -EHOSTUNREACH || code == -ENOPROTOOPT || code == -ENONET;
+}
+
+/* Returns the error that ended it. */
+static int accept_connections(struct http_server *server, int listen_fd)
+{
+    for (;;) {
+        int code = ouro_accept(listen_fd, NULL);
+
+        if (code >= 0)
+            code = start_connection(server, code);
+        if (is_shortage(code))
+            code = ouro_sleep(SHORTAGE_PAUSE_NS);
+        if (code && !is_of_the_peer(code))
+            return code;
+    }
+}
+
+/*
+ * Handlers that run may finish, within the limit: behind a shield, as this task has been
+ * cancelled as a rule. When time is up the group's wait cancels what is left, and goes on.
+ */
+static void drain(struct http_server *server)
+{
+    struct ouro_shield shield;
+    struct ouro_timeout limit;
+
+    server->draining = true;
+    ouro__http_connection_cancel_idle(server);
+    ouro_shield_begin(&shield, OURO_FOREVER);
+    ouro_timeout_begin(&limit, server->options.drain_timeout_ns);
+    (void) ouro_group_wait(&server->connections);
+    (void) ouro_timeout_end(&limit);
+    ouro_shield_end(&shield);
+}
+
+int ouro_http_serve(struct ouro_http_app *app, int listen_fd,
+                    const struct ouro_http_serve_options *options)
+{
+    struct http_server server = {.app = app};
+    int one = 1;
+    int code;
+
+    if (options)
+        server.options = *options;
+    code = set_defaults(&server.options);
+    if (code)
+        return code;
+    /* Inherited by what is accepted. A Unix socket refuses it, and has no need of it. */
+    (void) ouro_setsockopt(listen_fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    ouro_group_init_with(&server.connections, OURO_GROUP_INDEPENDENT);
+    code = accept_connections(&server, listen_fd);
+    drain(&server);
+    return code;
+}

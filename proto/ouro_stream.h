@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ouro_stream.h - byte streams: one interface for sockets and for what is put on top of them
+ *
+ * A stream reads and writes bytes in order. The plain one is a socket; others (TLS,
+ * proxies, whatever you write) take a stream and are one, so that they stack in any
+ * order. Each has a read buffer, for looking at bytes before taking them, and a write
+ * buffer, for putting small pieces together; both are made when they are first used.
+ *
+ * One task at a time may read from a stream and one may write; that can be two tasks.
+ */
+#ifndef OURO_STREAM_H
+#define OURO_STREAM_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "ouro_base.h"
+
+OURO_BEGIN_DECLS
+
+struct ouro_stream;
+
+/*
+ * What makes a stream: implement these, put a struct ouro_stream at the beginning of
+ * your own struct, and call ouro_stream_init(). Buffering is done for you.
+ */
+struct ouro_stream_ops {
+    const char *name; /* for reports */
+
+    /* Up to `len` bytes, at least one; 0 at the end of the stream; or an error. */
+    OURO_TASK ssize_t (*read)(struct ouro_stream *stream, void *buf, size_t len);
+
+    /* All of it, or an error: how much went out before that is not told. */
+    OURO_TASK int (*write)(struct ouro_stream *stream, const void *buf, size_t len);
+
+    /* Tells the peer that no more will come; reading goes on. */
+    OURO_TASK int (*shutdown_write)(struct ouro_stream *stream);
+
+    /* Ends and frees it, and what it is stacked on. Is never interrupted. */
+    OURO_TASK int (*close)(struct ouro_stream *stream);
+
+    /* The socket whose bytes are this stream's bytes, unchanged; NULL: there is none. */
+    int (*fd)(struct ouro_stream *stream);
+};
+
+/* The fields are for ouro_stream_*() alone. */
+struct ouro_stream {
+    const struct ouro_stream_ops *ops;
+    char *in; /* bytes in_start to in_end have been read and not consumed */
+    size_t in_start;
+    size_t in_end;
+    size_t in_size;
+    char *out; /* the first out_len bytes have been written and not flushed */
+    size_t out_len;
+};
+
+/* No buffer grows beyond this; a call that would need more fails with OURO_ELIMIT. */
+#define OURO_STREAM_BUFFER_MAX ((size_t) 1 << 20)
+
+/* ouro_stream_init - for the makers of streams. Context: any thread. */
+OURO_API void ouro_stream_init(struct ouro_stream *stream, const struct ouro_stream_ops *ops);
+
+/* ouro_stream_done - for the makers of streams, in their close(): frees the buffers. */
+OURO_API void ouro_stream_done(struct ouro_stream *stream);
+
+/*
+ * ouro_stream_socket_take - make a stream of a connected socket
+ * @fd: taken on success; closed with the stream
+ *
+ * Context: any thread.
+ * Returns: 0 and the stream, owned, end it with ouro_stream_close(); -ENOMEM.
+ */
+OURO_API int ouro_stream_socket_take(int fd, struct ouro_stream **ret_stream);
+
+/*
+ * ouro_stream_read - read up to `len` bytes
+ * @len: at least 1
+ *
+ * Context: task, may suspend; not when bytes are buffered.
+ * Returns: bytes read; 0 at the end of the stream; -ENOMEM; -ECANCELED, -ETIMEDOUT;
+ *          the stream's own errors.
+ */
+OURO_API OURO_TASK ssize_t ouro_stream_read(struct ouro_stream *stream, void *buf, size_t len);
+
+/*
+ * ouro_stream_read_exact - read exactly `len` bytes
+ * @ret_read: may be NULL; how many were read, written also on failure
+ *
+ * Context: task, may suspend.
+ * Returns: 0; OURO_EEOF when the stream ended before; otherwise as ouro_stream_read().
+ */
+OURO_API OURO_TASK int ouro_stream_read_exact(struct ouro_stream *stream, void *buf, size_t len,
+                                              size_t *ret_read);
+
+/*
+ * ouro_stream_read_until - read up to and including a delimiter
+ * @limit:    most bytes to look through, at most OURO_STREAM_BUFFER_MAX
+ * @ret_data: points into the stream, valid until the next call that reads from it
+ *
+ * Context: task, may suspend.
+ * Returns: the number of bytes, the delimiter included, which are consumed; 0 at the end
+ *          of the stream; OURO_EEOF when it ends in bytes without a delimiter;
+ *          OURO_ELIMIT when none is in the first `limit` bytes. These and other errors
+ *          consume nothing.
+ */
+OURO_API OURO_TASK ssize_t ouro_stream_read_until(struct ouro_stream *stream, const char *delimiter,
+                                                  size_t delimiter_len, size_t limit,
+                                                  const char **ret_data);
+
+/*
+ * ouro_stream_peek - look at what comes next without taking it
+ * @min:      wait for that many bytes; 0 waits for nothing
+ * @ret_data: points into the stream, valid until the next call that reads from it
+ *
+ * Context: task, may suspend; not when `min` bytes are buffered.
+ * Returns: the number of bytes to look at, fewer than `min` only at the end of the
+ *          stream; OURO_ELIMIT when `min` is more than a buffer can hold; otherwise as
+ *          ouro_stream_read().
+ */
+OURO_API OURO_TASK ssize_t ouro_stream_peek(struct ouro_stream *stream, size_t min,
+                                            const char **ret_data);
+
+/* ouro_stream_consume - drop `len` bytes that a peek has shown. Context: any thread. */
+OURO_API void ouro_stream_consume(struct ouro_stream *stream, size_t len);
+
+/*
+ * ouro_stream_push_back - put bytes in front of those that come next
+ *
+ * Context: any thread.
+ * Returns: 0; -ENOMEM, OURO_ELIMIT.
+ */
+OURO_API int ouro_stream_push_back(struct ouro_stream *stream, const void *data, size_t len);
+
+/* ouro_stream_buffered - how many bytes can be read without waiting. Context: any thread. */
+OURO_API size_t ouro_stream_buffered(const struct ouro_stream *stream);
+
+/*
+ * ouro_stream_write - write all `len` bytes, by way of the write buffer
+ *
+ * They may stay in the buffer until ouro_stream_flush().
+ *
+ * Context: task, may suspend: when the buffer is full and the peer is slow.
+ * Returns: 0; -ENOMEM; -ECANCELED, -ETIMEDOUT; the stream's own errors. After an error
+ *          nobody knows what the peer got: close the stream.
+ */
+OURO_API OURO_TASK int ouro_stream_write(struct ouro_stream *stream, const void *data, size_t len);
+
+/*
+ * ouro_stream_flush - send what is in the write buffer
+ *
+ * Context, returns: as ouro_stream_write().
+ */
+OURO_API OURO_TASK int ouro_stream_flush(struct ouro_stream *stream);
+
+/*
+ * ouro_stream_write_all - write all `len` bytes and flush
+ *
+ * Cheaper than the two calls: nothing is copied when the buffer is empty.
+ *
+ * Context, returns: as ouro_stream_write().
+ */
+OURO_API OURO_TASK int ouro_stream_write_all(struct ouro_stream *stream, const void *data,
+                                             size_t len);
+
+/*
+ * ouro_stream_shutdown_write - flush, then tell the peer that no more will come
+ *
+ * Context: task, may suspend.
+ * Returns: as ouro_stream_write().
+ */
+OURO_API OURO_TASK int ouro_stream_shutdown_write(struct ouro_stream *stream);
+
+/*
+ * ouro_stream_close - end a stream and all below it, and free it
+ * @stream: NULL is allowed and does nothing
+ *
+ * What was not flushed is dropped.
+ *
+ * Context: task, may suspend; a clean-up call: it is never interrupted. The stream is
+ *          gone when it returns, whatever it returns.
+ * Returns: 0, or an error of close(2), which nobody can do anything about.
+ */
+OURO_API OURO_TASK int ouro_stream_close(struct ouro_stream *stream);
+
+/*
+ * ouro_stream_fd - the socket below, for who wants to go on without the stream
+ *
+ * Context: any thread.
+ * Returns: the fd, still owned by the stream; -EAGAIN as long as bytes are in a buffer;
+ *          -ENOTSUP when the bytes of the socket are not those of the stream.
+ */
+OURO_API int ouro_stream_fd(struct ouro_stream *stream);
+
+/* How ouro_dial() connects. */
+struct ouro_dial_options {
+    int family; /* AF_INET, AF_INET6; 0: either */
+};
+
+/*
+ * ouro_dial - resolve a host name and connect to it
+ * @host:    a name, an IPv4 or IPv6 address, the latter with or without brackets, or
+ *           "unix:/path" ("unix:@name" is abstract), which has no port
+ * @port:    1 to 65535
+ * @options: NULL for defaults
+ *
+ * Tries the addresses of the name one after the other, in the order of RFC 6724, until
+ * one accepts. TCP connections get TCP_NODELAY. Put a time limit around it: the
+ * kernel's own for a silent host is minutes.
+ *
+ * Context: task, may suspend.
+ * Returns: 0 and a stream, owned, end it with ouro_stream_close(); the errors of
+ *          ouro_resolve(); when no address accepts, the error of the first one:
+ *          -ECONNREFUSED, -EHOSTUNREACH, ...; -EINVAL for a bad port; -ENOMEM;
+ *          -ECANCELED, -ETIMEDOUT.
+ */
+OURO_API OURO_TASK int ouro_dial(const char *host, int port,
+                                 const struct ouro_dial_options *options,
+                                 struct ouro_stream **ret_stream);
+
+OURO_END_DECLS
+
+#endif /* OURO_STREAM_H */

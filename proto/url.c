@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * url.c - URLs, authorities and paths; see url.h
+ */
+#include <arpa/inet.h>
+#include <stdint.h>
+#include <string.h>
+#include <strings.h>
+
+#include "ouro_base.h"
+
+#include "url.h"
+
+/* Locales have no say in protocols, so these are not those of <ctype.h>. */
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static bool is_alpha(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* --- authorities ------------------------------------------------------------------------- */
+
+/* RFC 3986 §2.3: what names need. The sub-delims and escapes of §3.2.2 only ever served attacks. */
+static bool is_host_char(char c)
+{
+    return is_alpha(c) || is_digit(c) || (c && strchr("-._~", c));
+}
+
+static bool is_name(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (!is_host_char(text[i]))
+            return false;
+    return len > 0;
+}
+
+static bool is_ipv6(const char *text, size_t len)
+{
+    char copy[INET6_ADDRSTRLEN];
+    struct in6_addr address;
+
+    if (len >= sizeof(copy) || memchr(text, '\0', len))
+        return false;
+    memcpy(copy, text, len);
+    copy[len] = '\0';
+    return inet_pton(AF_INET6, copy, &address) == 1;
+}
+
+/* Nothing at all, or ":" and a port. */
+static int parse_port(const char *text, size_t len, int *ret_port)
+{
+    int port = 0;
+
+    if (!len) {
+        *ret_port = -1;
+        return 0;
+    }
+    if (text[0] != ':' || len < 2 || len > 6)
+        return OURO_EURL;
+    for (size_t i = 1; i < len; i++) {
+        if (!is_digit(text[i]))
+            return OURO_EURL;
+        port = port * 10 + (text[i] - '0');
+    }
+    if (port > 65535)
+        return OURO_EURL;
+    *ret_port = port;
+    return 0;
+}
+
+int ouro__url_parse_authority(const char *text, size_t len, struct url_authority *ret_authority)
+{
+    struct url_authority found;
+    bool bracketed = len && text[0] == '[';
+    const char *end = memchr(text, bracketed ? ']' : ':', len);
+    const char *rest;
+    int code;
+
+    if (bracketed && !end)
+        return OURO_EURL;
+    found.host = text + bracketed;
+    found.host_len = (size_t) ((end ? end : text + len) - found.host);
+    rest = found.host + found.host_len + bracketed;
+    if (!(bracketed ? is_ipv6 : is_name)(found.host, found.host_len))
+        return OURO_EURL;
+    code = parse_port(rest, (size_t) (text + len - rest), &found.port);
+    if (!code)
+        *ret_authority = found;
+    return code;
+}
+
+/* --- URLs -------------------------------------------------------------------------------- */
+
+bool ouro__url_target_is_valid(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (text[i] <= ' ' || text[i] > '~' || text[i] == '#' || text[i] == '\\')
+            return false;
+    return true;
+}
+
+/* The length of `text` before the first character of `set`. */
+static size_t span_before(const char *text, size_t len, const char *set)
+{
+    size_t i = 0;
+
+    while (i < len && text[i] && !strchr(set, text[i]))
+        i++;
+    return i;
+}
+
+int ouro__url_parse(const char *text, size_t len, struct url *ret_url)
+{
+    static const char scheme[] = "http://";
+    const size_t scheme_len = sizeof(scheme) - 1;
+    struct url url;
+    int code;
+
+    if (len < scheme_len || strncasecmp(text, scheme, scheme_len) != 0)
+        return OURO_EURL;
+    text += scheme_len;
+    len -= scheme_len;
+
+    url.authority_text = text;
+    url.authority_len = span_before(text, len, "/?#");
+    code = ouro__url_parse_authority(text, url.authority_len, &url.authority);
+    if (code)
+        return code;
+
+    url.target = text + url.authority_len;
+    url.target_len = span_before(url.target, len - url.authority_len, "#");
+    if (!ouro__url_target_is_valid(url.target, url.target_len))
+        return OURO_EURL;
+    *ret_url = url;
+    return 0;
+}
+
+/* --- paths ------------------------------------------------------------------------------- */
+
+static int hex_value(char c)
+{
+    if (is_digit(c))
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+ssize_t ouro__url_decode(const char *text, size_t len, char *buf)
+{
+    size_t out = 0;
+
+    for (size_t i = 0; i < len; i++) {
+        char c = text[i];
+
+        if (c == '%') {
+            int high = i + 2 < len ? hex_value(text[i + 1]) : -1;
+            int low = i + 2 < len ? hex_value(text[i + 2]) : -1;
+
+            if (high < 0 || low < 0 || !(high | low))
+                return OURO_EURL;
+            c = (char) (high << 4 | low);
+            i += 2;
+        }
+        buf[out++] = c;
+    }
+    return (ssize_t) out;
+}
+
+/*
+ * The length of the well-formed UTF-8 sequence at `text` (Unicode's table 3-7),
+ * or 0. No overlong forms, no surrogates, nothing above U+10FFFF.
+ */
+static size_t utf8_sequence(const unsigned char *text, size_t len)
+{
+    unsigned char first = text[0];
+    size_t need = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+    unsigned char low = 0x80, high = 0xbf; /* of the second byte */
+
+    if (first == 0xe0)
+        low = 0xa0;
+    else if (first == 0xed)
+        high = 0x9f;
+    else if (first == 0xf0)
+        low = 0x90;
+    else if (first == 0xf4)
+        high = 0x8f;
+    if (!need || need > len || first > 0xf4)
+        return 0;
+    if (need > 1 && (text[1] < low || text[1] > high))
+        return 0;
+    for (size_t i = 2; i < need; i++)
+        if ((text[i] & 0xc0) != 0x80)
+            return 0;
+    return need;
+}
+
+static bool is_safe_text(const char *text, size_t len)
+{
+    size_t step;
+
+    for (size_t i = 0; i < len; i += step) {
+        step = utf8_sequence((const unsigned char *) text + i, len - i);
+        if (!step || (unsigned char) text[i] < ' ' || text[i] == 0x7f || text[i] == '\\')
+            return false;
+    }
+    return true;
+}
+
+static bool is_dots(const struct url_segment *segment, size_t count)
+{
+    return segment->len == count && memcmp(segment->text, "..", count) == 0;
+}
+
+/*
+ * Adds a segment, or lets a dot segment have its effect. A dot segment at the end
+ * leaves an empty one behind: "/a/.." is "/", "/a/." is "/a/".
+ */
+static int add_segment(struct url_path *path, const struct url_segment *segment, bool last)
+{
+    static const struct url_segment empty = {.text = "", .len = 0};
+    bool up = is_dots(segment, 2);
+
+    if (up && !path->count)
+        return OURO_EURL;
+    if (up)
+        path->count--;
+    if (up || is_dots(segment, 1)) {
+        if (!last)
+            return 0;
+        segment = &empty;
+    }
+    if (path->count == URL_SEGMENTS_MAX)
+        return OURO_ELIMIT;
+    path->segments[path->count++] = *segment;
+    return 0;
+}
+
+int ouro__url_split_path(const char *path, size_t len, char *buf, struct url_path *ret_path)
+{
+    const char *end = path + len;
+
+    ret_path->count = 0;
+    if (!len || path[0] != '/')
+        return OURO_EURL;
+    /* `path` is at a slash; each segment's slash pays for the NUL that it needs in `buf`. */
+    while (path < end) {
+        const char *slash = memchr(path + 1, '/', (size_t) (end - path - 1));
+        const char *next = slash ? slash : end;
+        ssize_t decoded = ouro__url_decode(path + 1, (size_t) (next - path - 1), buf);
+        struct url_segment segment = {.text = buf, .len = (size_t) decoded};
+        int code;
+
+        if (decoded < 0 || !is_safe_text(buf, segment.len))
+            return OURO_EURL;
+        buf[decoded] = '\0';
+        buf += decoded + 1;
+        code = add_segment(ret_path, &segment, next == end);
+        if (code)
+            return code;
+        path = next;
+    }
+    return 0;
+}

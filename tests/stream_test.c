@@ -1,0 +1,574 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * stream_test.c - tests of proto/stream.c and proto/dial.c
+ *
+ * Each runs on the kernel's ring and on the simulated one, there also with half of all
+ * transfers cut short.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ouro.h"
+#include "ouro_stream.h"
+
+#include "test.h"
+
+static void on_all_rings(ouro_task_fn *fn)
+{
+    const char *const rings[] = {test_kernel_ring(), test_sim_ring(), "sim:seed=1,short=50"};
+
+    for (size_t i = 0; i < sizeof(rings) / sizeof(rings[0]); i++) {
+        struct ouro_run_options options = {.ring = rings[i]};
+
+        CU_ASSERT_EQUAL(ouro_run(fn, NULL, &options), 0);
+    }
+}
+
+static int listen_locally(struct ouro_address *ret_address)
+{
+    int fd = ouro_address_parse("127.0.0.1:0", -1, ret_address);
+
+    if (!fd)
+        fd = ouro_listen(ret_address, 0);
+    if (fd >= 0)
+        CU_ASSERT_EQUAL(ouro_getsockname(fd, ret_address), 0);
+    return fd;
+}
+
+/* Two streams that are connected; a connect needs no accept to succeed. */
+static int make_pair(struct ouro_stream *ends[2])
+{
+    struct ouro_address address;
+    int listener = listen_locally(&address);
+    int fd, code;
+
+    if (listener < 0)
+        return listener;
+    code = ouro_dial("127.0.0.1", ouro_address_port(&address), NULL, &ends[0]);
+    if (code)
+        return code;
+    fd = ouro_accept(listener, NULL);
+    if (fd < 0)
+        return fd;
+    (void) ouro_close(listener);
+    return ouro_stream_socket_take(fd, &ends[1]);
+}
+
+static void close_pair(struct ouro_stream *ends[2])
+{
+    CU_ASSERT_EQUAL(ouro_stream_close(ends[0]), 0);
+    CU_ASSERT_EQUAL(ouro_stream_close(ends[1]), 0);
+}
+
+static void send_text(struct ouro_stream *stream, const char *text)
+{
+    CU_ASSERT_EQUAL(ouro_stream_write_all(stream, text, strlen(text)), 0);
+}
+
+/* --- reading ----------------------------------------------------------------------------- */
+
+static int read_to_the_end(void *arg)
+{
+    struct ouro_stream *ends[2];
+    char buf[16];
+    size_t len;
+    int code = make_pair(ends);
+
+    (void) arg;
+    if (code)
+        return code;
+    send_text(ends[0], "hello");
+    CU_ASSERT_EQUAL(ouro_stream_shutdown_write(ends[0]), 0);
+    CU_ASSERT_EQUAL(ouro_stream_read_exact(ends[1], buf, 3, NULL), 0);
+    CU_ASSERT_EQUAL(memcmp(buf, "hel", 3), 0);
+    CU_ASSERT_EQUAL(ouro_stream_read_exact(ends[1], buf, 3, &len), OURO_EEOF);
+    CU_ASSERT_EQUAL(len, 2);
+    CU_ASSERT_EQUAL(memcmp(buf, "lo", 2), 0);
+    CU_ASSERT_EQUAL(ouro_stream_read(ends[1], buf, sizeof(buf)), 0);
+    CU_ASSERT_EQUAL(ouro_stream_read(ends[1], buf, sizeof(buf)), 0);
+    CU_ASSERT_EQUAL(ouro_stream_read_exact(ends[1], buf, 0, NULL), 0);
+    close_pair(ends);
+    return 0;
+}
+
+static void test_reads_end_with_the_stream(void)
+{
+    on_all_rings(read_to_the_end);
+}
+
+static int peek_and_consume(void *arg)
+{
+    struct ouro_stream *ends[2];
+    const char *data;
+    char buf[16];
+    int code = make_pair(ends);
+
+    (void) arg;
+    if (code)
+        return code;
+    CU_ASSERT_EQUAL(ouro_stream_peek(ends[1], 0, &data), 0);
+    send_text(ends[0], "abcdef");
+    CU_ASSERT_EQUAL(ouro_stream_shutdown_write(ends[0]), 0);
+    CU_ASSERT_EQUAL(ouro_stream_peek(ends[1], 6, &data), 6);
+    CU_ASSERT_EQUAL(memcmp(data, "abcdef", 6), 0);
+    ouro_stream_consume(ends[1], 2);
+    CU_ASSERT_EQUAL(ouro_stream_buffered(ends[1]), 4);
+    CU_ASSERT_EQUAL(ouro_stream_fd(ends[1]), -EAGAIN);
+    CU_ASSERT_EQUAL(ouro_stream_peek(ends[1], 5, &data), 4); /* all there is */
+    CU_ASSERT_EQUAL(ouro_stream_read(ends[1], buf, sizeof(buf)), 4);
+    CU_ASSERT_EQUAL(memcmp(buf, "cdef", 4), 0);
+    CU_ASSERT_EQUAL(ouro_stream_peek(ends[1], 1, &data), 0);
+    CU_ASSERT(ouro_stream_fd(ends[1]) >= 0);
+    CU_ASSERT_EQUAL(ouro_stream_peek(ends[1], OURO_STREAM_BUFFER_MAX + 1, &data), OURO_ELIMIT);
+    close_pair(ends);
+    return 0;
+}
+
+static void test_peek_shows_bytes_and_leaves_them(void)
+{
+    on_all_rings(peek_and_consume);
+}
+
+static int push_bytes_back(void *arg)
+{
+    struct ouro_stream *ends[2];
+    char buf[16];
+    int code = make_pair(ends);
+
+    (void) arg;
+    if (code)
+        return code;
+    CU_ASSERT_EQUAL(ouro_stream_push_back(ends[1], "b", 1), 0); /* before any read */
+    CU_ASSERT_EQUAL(ouro_stream_push_back(ends[1], "a", 1), 0);
+    send_text(ends[0], "cdef");
+    CU_ASSERT_EQUAL(ouro_stream_read_exact(ends[1], buf, 4, NULL), 0);
+    CU_ASSERT_EQUAL(memcmp(buf, "abcd", 4), 0);
+    CU_ASSERT_EQUAL(ouro_stream_push_back(ends[1], "cd", 2), 0);
+    CU_ASSERT_EQUAL(ouro_stream_push_back(ends[1], "0123ab", 6), 0);
+    CU_ASSERT_EQUAL(ouro_stream_push_back(ends[1], "", 0), 0);
+    CU_ASSERT_EQUAL(ouro_stream_read_exact(ends[1], buf, 10, NULL), 0);
+    CU_ASSERT_EQUAL(memcmp(buf, "0123abcdef", 10), 0);
+    CU_ASSERT_EQUAL(ouro_stream_push_back(ends[1], buf, OURO_STREAM_BUFFER_MAX + 1), OURO_ELIMIT);
+    close_pair(ends);
+    return 0;
+}
+
+static void test_bytes_pushed_back_come_first(void)
+{
+    on_all_rings(push_bytes_back);
+}
+
+static int read_lines(void *arg)
+{
+    struct ouro_stream *ends[2];
+    const char *data;
+    int code = make_pair(ends);
+
+    (void) arg;
+    if (code)
+        return code;
+    send_text(ends[0], "one\r\n\r\nthr\ree\r\nlong line\r\nend");
+    CU_ASSERT_EQUAL(ouro_stream_shutdown_write(ends[0]), 0);
+    CU_ASSERT_EQUAL(ouro_stream_read_until(ends[1], "\r\n", 2, 100, &data), 5);
+    CU_ASSERT_EQUAL(memcmp(data, "one\r\n", 5), 0);
+    CU_ASSERT_EQUAL(ouro_stream_read_until(ends[1], "\r\n", 2, 2, &data), 2);
+    CU_ASSERT_EQUAL(ouro_stream_read_until(ends[1], "\r\n", 2, 100, &data), 8);
+    CU_ASSERT_EQUAL(memcmp(data, "thr\ree\r\n", 8), 0);
+    CU_ASSERT_EQUAL(ouro_stream_read_until(ends[1], "\r\n", 2, 10, &data), OURO_ELIMIT);
+    CU_ASSERT_EQUAL(ouro_stream_read_until(ends[1], "\r\n", 2, 11, &data), 11);
+    CU_ASSERT_EQUAL(ouro_stream_read_until(ends[1], "\r\n", 2, 100, &data), OURO_EEOF);
+    CU_ASSERT_EQUAL(ouro_stream_peek(ends[1], 3, &data), 3); /* nothing was taken */
+    ouro_stream_consume(ends[1], 3);
+    CU_ASSERT_EQUAL(ouro_stream_read_until(ends[1], "\r\n", 2, 100, &data), 0);
+    close_pair(ends);
+    return 0;
+}
+
+static void test_lines_are_read_whole_within_a_limit(void)
+{
+    on_all_rings(read_lines);
+}
+
+/* --- volume ------------------------------------------------------------------------------ */
+
+#define VOLUME 300000
+
+static unsigned char pattern(size_t i)
+{
+    return (unsigned char) (i * 7 + i / 251);
+}
+
+static int write_volume(void *arg)
+{
+    struct ouro_stream *stream = arg;
+    unsigned char *data = malloc(VOLUME);
+    size_t done = 0;
+    int code = data ? 0 : -ENOMEM;
+
+    for (size_t i = 0; data && i < VOLUME; i++)
+        data[i] = pattern(i);
+    /* Pieces of all sizes around that of the buffer, and then some. */
+    for (size_t len = 1; !code && done < VOLUME; len = len * 3 % 20011) {
+        if (len > VOLUME - done)
+            len = VOLUME - done;
+        code = ouro_stream_write(stream, data + done, len);
+        done += len;
+    }
+    if (!code)
+        code = ouro_stream_shutdown_write(stream);
+    free(data);
+    return code;
+}
+
+static int move_volume(void *arg)
+{
+    struct ouro_stream *ends[2];
+    struct ouro_group group;
+    unsigned char buf[10000];
+    size_t done = 0, wrong = 0;
+    ssize_t len;
+    int code = make_pair(ends);
+
+    (void) arg;
+    if (code)
+        return code;
+    ouro_group_init(&group);
+    CU_ASSERT_EQUAL(ouro_group_spawn(&group, write_volume, ends[0]), 0);
+    /* Reads that go past the buffer and reads that don't. */
+    while ((len = ouro_stream_read(ends[1], buf, done % 3 ? sizeof(buf) : 100)) > 0)
+        for (ssize_t i = 0; i < len; i++)
+            wrong += buf[i] != pattern(done++);
+    CU_ASSERT_EQUAL(len, 0);
+    CU_ASSERT_EQUAL(done, VOLUME);
+    CU_ASSERT_EQUAL(wrong, 0);
+    CU_ASSERT_EQUAL(ouro_group_wait(&group), 0);
+    close_pair(ends);
+    return 0;
+}
+
+static void test_every_byte_arrives_once_and_in_order(void)
+{
+    on_all_rings(move_volume);
+}
+
+static int find_far_delimiter(void *arg)
+{
+    struct ouro_stream *ends[2];
+    struct ouro_group group;
+    const char *data;
+    ssize_t len;
+    int code = make_pair(ends);
+
+    (void) arg;
+    if (code)
+        return code;
+    ouro_group_init(&group);
+    CU_ASSERT_EQUAL(ouro_group_spawn(&group, write_volume, ends[0]), 0);
+    len = ouro_stream_read_until(ends[1], "no such", 7, 50000, &data);
+    CU_ASSERT_EQUAL(len, OURO_ELIMIT);
+    len = ouro_stream_peek(ends[1], 50000, &data);
+    CU_ASSERT(len >= 50000);
+    for (size_t i = 0; len > 0 && i < 50000; i += 999)
+        CU_ASSERT_EQUAL((unsigned char) data[i], pattern(i));
+    ouro_group_cancel(&group);
+    CU_ASSERT_EQUAL(ouro_group_wait(&group), 0);
+    close_pair(ends);
+    return 0;
+}
+
+static void test_buffer_grows_as_far_as_it_is_asked_to(void)
+{
+    on_all_rings(find_far_delimiter);
+}
+
+static int buffer_small_writes(void *arg)
+{
+    struct ouro_stream *ends[2];
+    char buf[8];
+    int code = make_pair(ends);
+
+    (void) arg;
+    if (code)
+        return code;
+    CU_ASSERT_EQUAL(ouro_stream_write(ends[0], "ab", 2), 0);
+    CU_ASSERT_EQUAL(ouro_stream_fd(ends[0]), -EAGAIN);
+    CU_ASSERT_EQUAL(ouro_stream_write(ends[0], "", 0), 0);
+    send_text(ends[0], "cd"); /* behind what was buffered */
+    CU_ASSERT(ouro_stream_fd(ends[0]) >= 0);
+    CU_ASSERT_EQUAL(ouro_stream_write(ends[0], "ef", 2), 0);
+    CU_ASSERT_EQUAL(ouro_stream_flush(ends[0]), 0);
+    CU_ASSERT_EQUAL(ouro_stream_flush(ends[0]), 0);
+    CU_ASSERT_EQUAL(ouro_stream_read_exact(ends[1], buf, 6, NULL), 0);
+    CU_ASSERT_EQUAL(memcmp(buf, "abcdef", 6), 0);
+    close_pair(ends);
+    return 0;
+}
+
+static void test_small_writes_wait_for_a_flush(void)
+{
+    on_all_rings(buffer_small_writes);
+}
+
+/* --- interruptions ----------------------------------------------------------------------- */
+
+static int time_out_a_read(void *arg)
+{
+    struct ouro_stream *ends[2];
+    struct ouro_timeout limit;
+    char buf[8];
+    int code = make_pair(ends);
+
+    (void) arg;
+    if (code)
+        return code;
+    send_text(ends[0], "ab");
+    CU_ASSERT_EQUAL(ouro_stream_read_exact(ends[1], buf, 1, NULL), 0);
+    ouro_timeout_begin(&limit, 10 * OURO_MILLISECOND);
+    CU_ASSERT_EQUAL(ouro_stream_read_exact(ends[1], buf, 2, NULL), -ETIMEDOUT);
+    CU_ASSERT_EQUAL(ouro_timeout_end(&limit), -ETIMEDOUT);
+    send_text(ends[0], "cd"); /* the stream is as good as before */
+    CU_ASSERT_EQUAL(ouro_stream_read_exact(ends[1], buf, 2, NULL), 0);
+    CU_ASSERT_EQUAL(memcmp(buf, "cd", 2), 0);
+    close_pair(ends);
+    return 0;
+}
+
+static void test_interrupted_read_leaves_the_stream_usable(void)
+{
+    on_all_rings(time_out_a_read);
+}
+
+static int close_although_cancelled(void *arg)
+{
+    struct ouro_stream *ends[2];
+    const char *data;
+    int code = make_pair(ends);
+
+    (void) arg;
+    if (code)
+        return code;
+    CU_ASSERT_EQUAL(ouro_cancel(ouro_self()), 0);
+    CU_ASSERT_EQUAL(ouro_stream_peek(ends[0], 1, &data), -ECANCELED);
+    CU_ASSERT_EQUAL(ouro_stream_write(ends[0], "lost", 4), 0);
+    CU_ASSERT_EQUAL(ouro_stream_flush(ends[0]), -ECANCELED);
+    close_pair(ends);
+    CU_ASSERT_EQUAL(ouro_stream_close(NULL), 0);
+    return 0;
+}
+
+static void test_close_works_in_a_cancelled_task(void)
+{
+    on_all_rings(close_although_cancelled);
+}
+
+/* --- stacking ---------------------------------------------------------------------------- */
+
+/* Inverts all bits on their way: the smallest stream on top of another. */
+struct inverter {
+    struct ouro_stream stream;
+    struct ouro_stream *below;
+};
+
+static void invert(char *data, ssize_t len)
+{
+    for (ssize_t i = 0; i < len; i++)
+        data[i] = (char) ~data[i];
+}
+
+static ssize_t inverter_read(struct ouro_stream *stream, void *buf, size_t len)
+{
+    ssize_t result = ouro_stream_read(((struct inverter *) (void *) stream)->below, buf, len);
+
+    invert(buf, result);
+    return result;
+}
+
+static int inverter_write(struct ouro_stream *stream, const void *buf, size_t len)
+{
+    char *copy = malloc(len);
+    int code = -ENOMEM;
+
+    if (copy) {
+        memcpy(copy, buf, len);
+        invert(copy, (ssize_t) len);
+        code = ouro_stream_write_all(((struct inverter *) (void *) stream)->below, copy, len);
+    }
+    free(copy);
+    return code;
+}
+
+static int inverter_shutdown_write(struct ouro_stream *stream)
+{
+    return ouro_stream_shutdown_write(((struct inverter *) (void *) stream)->below);
+}
+
+static int inverter_close(struct ouro_stream *stream)
+{
+    int code = ouro_stream_close(((struct inverter *) (void *) stream)->below);
+
+    ouro_stream_done(stream);
+    free(stream);
+    return code;
+}
+
+static const struct ouro_stream_ops inverter_ops = {
+    .name = "inverter",
+    .read = inverter_read,
+    .write = inverter_write,
+    .shutdown_write = inverter_shutdown_write,
+    .close = inverter_close,
+};
+
+static struct ouro_stream *put_inverter_on(struct ouro_stream *below)
+{
+    struct inverter *made = malloc(sizeof(*made));
+
+    if (!made)
+        return NULL;
+    ouro_stream_init(&made->stream, &inverter_ops);
+    made->below = below;
+    return &made->stream;
+}
+
+static int stack_streams(void *arg)
+{
+    struct ouro_stream *ends[2], *top;
+    const char *data;
+    char buf[8];
+    int code = make_pair(ends);
+
+    (void) arg;
+    if (code)
+        return code;
+    top = put_inverter_on(ends[1]);
+    if (!top)
+        return -ENOMEM;
+    CU_ASSERT_EQUAL(ouro_stream_write(top, "\xff\x0f", 2), 0);
+    CU_ASSERT_EQUAL(ouro_stream_shutdown_write(top), 0);
+    CU_ASSERT_EQUAL(ouro_stream_read_exact(ends[0], buf, 2, NULL), 0);
+    CU_ASSERT_EQUAL(memcmp(buf, "\x00\xf0", 2), 0);
+    send_text(ends[0], "\x9e\xf5"); /* "a\n" inverted */
+    CU_ASSERT_EQUAL(ouro_stream_read_until(top, "\n", 1, 10, &data), 2);
+    CU_ASSERT_EQUAL(data[0], 'a');
+    CU_ASSERT_EQUAL(ouro_stream_fd(top), -ENOTSUP);
+    ends[1] = top;
+    close_pair(ends);
+    return 0;
+}
+
+static void test_streams_stack(void)
+{
+    on_all_rings(stack_streams);
+}
+
+/* --- dialing ----------------------------------------------------------------------------- */
+
+static int dial_nobody(void *arg)
+{
+    struct ouro_stream *stream;
+    struct ouro_address address;
+    int fd = listen_locally(&address);
+
+    (void) arg;
+    if (fd < 0)
+        return fd;
+    (void) ouro_close(fd);
+    CU_ASSERT_EQUAL(ouro_dial("127.0.0.1", ouro_address_port(&address), NULL, &stream),
+                    -ECONNREFUSED);
+    CU_ASSERT_EQUAL(ouro_dial("127.0.0.1", 0, NULL, &stream), -EINVAL);
+    CU_ASSERT_EQUAL(ouro_dial("127.0.0.1", 65536, NULL, &stream), -EINVAL);
+    CU_ASSERT_EQUAL(ouro_dial("no host", 80, NULL, &stream), OURO_ENONAME);
+    CU_ASSERT_EQUAL(ouro_dial("unix:", 0, NULL, &stream), OURO_EADDRESS);
+    CU_ASSERT_EQUAL(
+        ouro_dial("127.0.0.1", 80, &(struct ouro_dial_options) {.family = AF_INET6}, &stream),
+        OURO_ENONAME);
+    return 0;
+}
+
+static void test_dial_says_why_it_failed(void)
+{
+    on_all_rings(dial_nobody);
+}
+
+static int dial_by_name(void *arg)
+{
+    struct ouro_stream *stream;
+    struct ouro_address address;
+    int fd = listen_locally(&address);
+    int code;
+
+    (void) arg;
+    if (fd < 0)
+        return fd;
+    /* "localhost" may have ::1 as its first address, where nobody listens. */
+    code = ouro_dial("localhost", ouro_address_port(&address), NULL, &stream);
+    CU_ASSERT_EQUAL(code, 0);
+    if (!code)
+        (void) ouro_stream_close(stream);
+    (void) ouro_close(fd);
+    return 0;
+}
+
+static void test_dial_tries_one_address_after_the_other(void)
+{
+    on_all_rings(dial_by_name);
+}
+
+static int dial_unix(void *arg)
+{
+    struct ouro_stream *stream;
+    struct ouro_address address;
+    int fd, code = ouro_address_parse("unix:@ouro-stream-test", -1, &address);
+
+    (void) arg;
+    if (code)
+        return code;
+    fd = ouro_listen(&address, 0);
+    if (fd < 0)
+        return fd;
+    code = ouro_dial("unix:@ouro-stream-test", 0, NULL, &stream);
+    CU_ASSERT_EQUAL(code, 0);
+    if (!code)
+        (void) ouro_stream_close(stream);
+    (void) ouro_close(fd);
+    return 0;
+}
+
+static void test_dial_knows_unix_sockets(void)
+{
+    on_all_rings(dial_unix);
+}
+
+static int dial_although_cancelled(void *arg)
+{
+    struct ouro_stream *stream;
+
+    (void) arg;
+    CU_ASSERT_EQUAL(ouro_cancel(ouro_self()), 0);
+    CU_ASSERT_EQUAL(ouro_dial("127.0.0.1", 1, NULL, &stream), -ECANCELED);
+    return 0;
+}
+
+static void test_dial_can_be_cancelled(void)
+{
+    on_all_rings(dial_although_cancelled);
+}
+
+const struct test stream_tests[] = {
+    TEST(test_reads_end_with_the_stream),
+    TEST(test_peek_shows_bytes_and_leaves_them),
+    TEST(test_bytes_pushed_back_come_first),
+    TEST(test_lines_are_read_whole_within_a_limit),
+    TEST(test_every_byte_arrives_once_and_in_order),
+    TEST(test_buffer_grows_as_far_as_it_is_asked_to),
+    TEST(test_small_writes_wait_for_a_flush),
+    TEST(test_interrupted_read_leaves_the_stream_usable),
+    TEST(test_close_works_in_a_cancelled_task),
+    TEST(test_streams_stack),
+    TEST(test_dial_says_why_it_failed),
+    TEST(test_dial_tries_one_address_after_the_other),
+    TEST(test_dial_knows_unix_sockets),
+    TEST(test_dial_can_be_cancelled),
+    TEST_END,
+};
