@@ -95,7 +95,13 @@ PROTO_SOURCES = \
 	proto/stream.c \
 	proto/url.c
 
-EXAMPLES =
+EXAMPLES = \
+	examples/hello \
+	examples/hello_twice \
+	examples/http_server \
+	examples/interleave \
+	examples/producer_consumer \
+	examples/wget
 
 BENCHES =
 
@@ -110,6 +116,7 @@ TEST_SOURCES = \
 	tests/dispatcher_test.c \
 	tests/dns_test.c \
 	tests/error_test.c \
+	tests/examples_test.c \
 	tests/group_test.c \
 	tests/http1_parse_test.c \
 	tests/http1_write_test.c \

@@ -36,6 +36,7 @@
     SUITE(coro_avx512)      \
     SUITE(dns)              \
     SUITE(error)            \
+    SUITE(examples)         \
     SUITE(http1_parse)      \
     SUITE(http1_write)      \
     SUITE(http_client)      \

@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * examples_test.c - runs the built examples as a user would, and looks at what they say
+ *
+ * OURO_EXAMPLES is the folder that they were built into.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "test.h"
+
+#define OUTPUT_MAX 16384
+
+/* A running example: its output is read from pipes. */
+struct program {
+    pid_t pid;
+    int out_fd;
+    int err_fd;
+};
+
+struct output {
+    char out[OUTPUT_MAX];
+    char err[OUTPUT_MAX];
+    int status; /* exit status; 128 + signal */
+};
+
+/* --- starting and ending programs ------------------------------------------------------- */
+
+static bool start(struct program *program, const char *const argv[], bool ignore_signals)
+{
+    int out[2], err[2];
+    char path[1024];
+
+    (void) snprintf(path, sizeof(path), "%s/%s", OURO_EXAMPLES, argv[0]);
+    if (pipe2(out, O_CLOEXEC) || pipe2(err, O_CLOEXEC))
+        return false;
+    program->pid = fork();
+    if (program->pid == 0) {
+        if (ignore_signals) {
+            (void) signal(SIGINT, SIG_IGN);
+            (void) signal(SIGTERM, SIG_IGN);
+        }
+        (void) setenv("OURO_RING", test_kernel_ring(), 1);
+        (void) dup2(out[1], STDOUT_FILENO);
+        (void) dup2(err[1], STDERR_FILENO);
+        (void) execv(path, (char *const *) (void *) argv);
+        _exit(127);
+    }
+    (void) close(out[1]);
+    (void) close(err[1]);
+    program->out_fd = out[0];
+    program->err_fd = err[0];
+    return program->pid > 0;
+}
+
+static void read_all(int fd, char text[OUTPUT_MAX])
+{
+    size_t len = strlen(text);
+    ssize_t n;
+
+    while (len < OUTPUT_MAX - 1 && (n = read(fd, text + len, OUTPUT_MAX - 1 - len)) > 0)
+        len += (size_t) n;
+    text[len] = '\0';
+    (void) close(fd);
+}
+
+/* Waits for the program's end; appends to `output`. The runner's watchdog bounds it. */
+static void finish(struct program *program, struct output *output)
+{
+    int status;
+
+    read_all(program->out_fd, output->out);
+    read_all(program->err_fd, output->err);
+    (void) waitpid(program->pid, &status, 0);
+    output->status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static bool run(struct output *output, const char *const argv[])
+{
+    struct program program;
+
+    memset(output, 0, sizeof(*output));
+    if (!start(&program, argv, false))
+        return false;
+    finish(&program, output);
+    return true;
+}
+
+/* --- the tour ------------------------------------------------------------------------------ */
+
+static void test_interleave_prints_1_2_x_y_3_z(void)
+{
+    struct output output;
+
+    CU_ASSERT_FATAL(run(&output, (const char *const[]) {"interleave", NULL}));
+    CU_ASSERT_STRING_EQUAL(output.out, "1\n2\nx\ny\n3\nz\n");
+    CU_ASSERT_STRING_EQUAL(output.err, "");
+    CU_ASSERT_EQUAL(output.status, 0);
+}
+
+static void test_producer_consumer_prints_its_dialogue(void)
+{
+    static const char expected[] = "[PRODUCER] Producing 1...\n"
+                                   "[CONSUMER] Consuming 1...\n"
+                                   "[PRODUCER] Consumer return: 200 OK\n"
+                                   "[PRODUCER] Producing 2...\n"
+                                   "[CONSUMER] Consuming 2...\n"
+                                   "[PRODUCER] Consumer return: 200 OK\n"
+                                   "[PRODUCER] Producing 3...\n"
+                                   "[CONSUMER] Consuming 3...\n"
+                                   "[PRODUCER] Consumer return: 200 OK\n"
+                                   "[PRODUCER] Producing 4...\n"
+                                   "[CONSUMER] Consuming 4...\n"
+                                   "[PRODUCER] Consumer return: 200 OK\n"
+                                   "[PRODUCER] Producing 5...\n"
+                                   "[CONSUMER] Consuming 5...\n"
+                                   "[PRODUCER] Consumer return: 200 OK\n";
+    struct output output;
+
+    CU_ASSERT_FATAL(run(&output, (const char *const[]) {"producer_consumer", NULL}));
+    CU_ASSERT_STRING_EQUAL(output.out, expected);
+    CU_ASSERT_STRING_EQUAL(output.err, "");
+    CU_ASSERT_EQUAL(output.status, 0);
+}
+
+static void test_hello_says_hello_twice(void)
+{
+    struct output output;
+
+    CU_ASSERT_FATAL(run(&output, (const char *const[]) {"hello", NULL}));
+    CU_ASSERT_STRING_EQUAL(output.out, "Hello world!\nHello again!\n");
+    CU_ASSERT_STRING_EQUAL(output.err, "");
+    CU_ASSERT_EQUAL(output.status, 0);
+}
+
+/* Both greet before either has slept: one thread, and nobody is held up. */
+static void test_hello_twice_interleaves_in_one_thread(void)
+{
+    struct output output;
+    char expected[256];
+    int thread;
+
+    CU_ASSERT_FATAL(run(&output, (const char *const[]) {"hello_twice", NULL}));
+    CU_ASSERT_EQUAL_FATAL(sscanf(output.out, "Hello world! (thread %d)", &thread), 1);
+    (void) snprintf(expected, sizeof(expected),
+                    "Hello world! (thread %d)\nHello world! (thread %d)\n"
+                    "Hello again! (thread %d)\nHello again! (thread %d)\n",
+                    thread, thread, thread, thread);
+    CU_ASSERT_STRING_EQUAL(output.out, expected);
+    CU_ASSERT_EQUAL(output.status, 0);
+}
+
+/* --- wget ---------------------------------------------------------------------------------- */
+
+/* A listening socket of our own on a free port of 127.0.0.1. */
+static int listen_anywhere(int *ret_port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(address);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (fd < 0 || bind(fd, (struct sockaddr *) &address, sizeof(address)) || listen(fd, 16) ||
+        getsockname(fd, (struct sockaddr *) &address, &len))
+        return -1;
+    *ret_port = ntohs(address.sin_port);
+    return fd;
+}
+
+static void send_text(int fd, const char *text)
+{
+    (void) !send(fd, text, strlen(text), MSG_NOSIGNAL);
+}
+
+/* Answers one connection, after having read up to the blank line. */
+static void answer(int fd, const char *text)
+{
+    char request[4096] = "";
+    size_t len = 0;
+    ssize_t n;
+
+    while (!strstr(request, "\r\n\r\n") &&
+           (n = recv(fd, request + len, sizeof(request) - 1 - len, 0)) > 0) {
+        len += (size_t) n;
+        request[len] = '\0';
+    }
+    send_text(fd, text);
+    (void) close(fd);
+}
+
+/*
+ * Goal: all hosts are in flight together. Method: three servers of which none answers before
+ * all three were asked; asking one after the other would never end.
+ */
+static void test_wget_asks_all_hosts_at_once(void)
+{
+    int listeners[3], connections[3], ports[3];
+    char hosts[3][32];
+    struct output *output = calloc(1, sizeof(*output));
+    struct program program;
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(output);
+    for (int i = 0; i < 3; i++) {
+        listeners[i] = listen_anywhere(&ports[i]);
+        CU_ASSERT_FATAL(listeners[i] >= 0);
+        (void) snprintf(hosts[i], sizeof(hosts[i]), "127.0.0.1:%d", ports[i]);
+    }
+    CU_ASSERT_FATAL(
+        start(&program, (const char *const[]) {"wget", hosts[0], hosts[1], hosts[2], NULL}, false));
+    for (int i = 0; i < 3; i++)
+        connections[i] = accept(listeners[i], NULL, NULL);
+    for (int i = 0; i < 3; i++)
+        answer(connections[i], "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Who: me\r\n\r\nhi");
+    finish(&program, output);
+    for (int i = 0; i < 3; i++) {
+        char line[128];
+
+        (void) snprintf(line, sizeof(line), "wget %s...\n", hosts[i]);
+        CU_ASSERT_PTR_NOT_NULL(strstr(output->out, line));
+        (void) snprintf(line, sizeof(line), "%s header > HTTP/1.1 200 OK\n", hosts[i]);
+        CU_ASSERT_PTR_NOT_NULL(strstr(output->out, line));
+        (void) snprintf(line, sizeof(line), "%s header > X-Who: me\n", hosts[i]);
+        CU_ASSERT_PTR_NOT_NULL(strstr(output->out, line));
+        (void) close(listeners[i]);
+    }
+    CU_ASSERT_STRING_EQUAL(output->err, "");
+    CU_ASSERT_EQUAL(output->status, 0);
+    free(output);
+}
+
+/* A port that was free a moment ago. */
+static int closed_port(void)
+{
+    int port = 0;
+    int fd = listen_anywhere(&port);
+
+    (void) close(fd);
+    return port;
+}
+
+static void test_wget_names_each_failing_host_and_finishes_the_others(void)
+{
+    int good_port, garbage_port, silent_port;
+    int good = listen_anywhere(&good_port), garbage = listen_anywhere(&garbage_port);
+    int silent = listen_anywhere(&silent_port); /* the kernel accepts, nobody answers */
+    struct output *output = calloc(1, sizeof(*output));
+    char hosts[4][32], line[256];
+    struct program program;
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(output);
+    (void) snprintf(hosts[0], sizeof(hosts[0]), "127.0.0.1:%d", closed_port());
+    (void) snprintf(hosts[1], sizeof(hosts[1]), "127.0.0.1:%d", garbage_port);
+    (void) snprintf(hosts[2], sizeof(hosts[2]), "127.0.0.1:%d", silent_port);
+    (void) snprintf(hosts[3], sizeof(hosts[3]), "127.0.0.1:%d", good_port);
+    CU_ASSERT_FATAL(start(&program,
+                          (const char *const[]) {"wget", "--timeout", "1", hosts[0], hosts[1],
+                                                 hosts[2], "no.such.host.invalid", hosts[3], NULL},
+                          false));
+    answer(accept(garbage, NULL, NULL), "Good day to you\r\n\r\n");
+    answer(accept(good, NULL, NULL), "HTTP/1.1 204 No Content\r\n\r\n");
+    finish(&program, output);
+    for (int i = 0; i < 3; i++) {
+        (void) snprintf(line, sizeof(line), "wget: %s: ", hosts[i]);
+        CU_ASSERT_PTR_NOT_NULL(strstr(output->err, line));
+    }
+    CU_ASSERT_PTR_NOT_NULL(strstr(output->err, "wget: no.such.host.invalid: "));
+    (void) snprintf(line, sizeof(line), "%s header > HTTP/1.1 204 No Content\n", hosts[3]);
+    CU_ASSERT_PTR_NOT_NULL(strstr(output->out, line));
+    CU_ASSERT_NOT_EQUAL(output->status, 0);
+    (void) close(good);
+    (void) close(garbage);
+    (void) close(silent);
+    free(output);
+}
+
+/* --- http_server ------------------------------------------------------------------------------ */
+
+/* Starts the server on a free port and waits for the line that names it. */
+static bool start_server(struct program *program, struct output *output, bool ignore_signals,
+                         int *ret_port)
+{
+    static const char *const argv[] = {"http_server", "--listen", "127.0.0.1:0",
+                                       "--delay",     "0",        NULL};
+    size_t len = 0;
+
+    memset(output, 0, sizeof(*output));
+    if (!start(program, argv, ignore_signals))
+        return false;
+    while (!strchr(output->out, '\n')) {
+        ssize_t n = read(program->out_fd, output->out + len, OUTPUT_MAX - 1 - len);
+
+        if (n <= 0)
+            return false;
+        len += (size_t) n;
+    }
+    return sscanf(output->out, "Server started at http://127.0.0.1:%d...", ret_port) == 1;
+}
+
+/* Sends `request` on a new connection, closes that direction, and reads all that comes. */
+static void ask(int port, const char *request, char answer_text[OUTPUT_MAX])
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t) port),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    answer_text[0] = '\0';
+    if (fd < 0 || connect(fd, (struct sockaddr *) &address, sizeof(address)))
+        return;
+    send_text(fd, request);
+    (void) shutdown(fd, SHUT_WR);
+    read_all(fd, answer_text);
+}
+
+static void test_http_server_answers_its_routes(void)
+{
+    static const struct {
+        const char *request;
+        const char *status;
+        const char *expected;
+    } rows[] = {
+        {"GET / HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 200 OK\r\n", "\r\n\r\n<h1>Index</h1>"},
+        {"GET /hello/Ada HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 200 OK\r\n",
+         "\r\n\r\n<h1>hello, Ada!</h1>"},
+        {"GET /hello/%3Cb%3E%20%26 HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 200 OK\r\n",
+         "\r\n\r\n<h1>hello, &lt;b&gt; &amp;!</h1>"},
+        {"GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 404 Not Found\r\n", ""},
+        {"DELETE / HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 405 Method Not Allowed\r\n",
+         "\r\nAllow: GET, HEAD"},
+        {"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /hello/B HTTP/1.1\r\nHost: a\r\n\r\n",
+         "HTTP/1.1 200 OK\r\n", "<h1>Index</h1>HTTP/1.1 200 OK\r\n"},
+        {"GET / HTTP/1.1\r\n\r\n", "HTTP/1.1 400 Bad Request\r\n", ""},
+    };
+    struct output *output = calloc(1, sizeof(*output));
+    char *text = malloc(OUTPUT_MAX);
+    struct program program;
+    int port;
+
+    CU_ASSERT_FATAL(output && text && start_server(&program, output, false, &port));
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        ask(port, rows[i].request, text);
+        CU_ASSERT(!strncmp(text, rows[i].status, strlen(rows[i].status)));
+        CU_ASSERT_PTR_NOT_NULL(strstr(text, rows[i].expected));
+    }
+    (void) kill(program.pid, SIGTERM);
+    finish(&program, output);
+    CU_ASSERT_EQUAL(output->status, 0);
+    CU_ASSERT_STRING_EQUAL(output->err, "");
+    free(text);
+    free(output);
+}
+
+static void ends_cleanly_on(int number)
+{
+    struct output *output = calloc(1, sizeof(*output));
+    struct program program;
+    int port;
+
+    CU_ASSERT_FATAL(output && start_server(&program, output, /* ignore_signals= */ true, &port));
+    (void) kill(program.pid, number);
+    finish(&program, output);
+    CU_ASSERT_EQUAL(output->status, 0);
+    free(output);
+}
+
+static void test_http_server_ends_on_signals_inherited_as_ignored(void)
+{
+    ends_cleanly_on(SIGINT);
+    ends_cleanly_on(SIGTERM);
+}
+
+static void test_http_server_says_that_its_port_is_in_use(void)
+{
+    struct output *output = calloc(1, sizeof(*output));
+    char address[32];
+    int port;
+    int fd = listen_anywhere(&port);
+
+    (void) snprintf(address, sizeof(address), "127.0.0.1:%d", port);
+    CU_ASSERT_FATAL(output &&
+                    run(output, (const char *const[]) {"http_server", "--listen", address, NULL}));
+    CU_ASSERT_NOT_EQUAL(output->status, 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(output->err, "Address already in use"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(output->err, address));
+    (void) close(fd);
+    free(output);
+}
+
+const struct test examples_tests[] = {
+    TEST(test_interleave_prints_1_2_x_y_3_z),
+    TEST(test_producer_consumer_prints_its_dialogue),
+    TEST(test_hello_says_hello_twice),
+    TEST(test_hello_twice_interleaves_in_one_thread),
+    TEST(test_wget_asks_all_hosts_at_once),
+    TEST(test_wget_names_each_failing_host_and_finishes_the_others),
+    TEST(test_http_server_answers_its_routes),
+    TEST(test_http_server_ends_on_signals_inherited_as_ignored),
+    TEST(test_http_server_says_that_its_port_is_in_use),
+    TEST_END,
+};
