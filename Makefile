@@ -103,10 +103,14 @@ EXAMPLES = \
 	examples/producer_consumer \
 	examples/wget
 
-BENCHES =
+BENCHES = \
+	bench/connections \
+	bench/million_sleepers
 
 # With Google Benchmark, the only C++ here.
-BENCHES_CXX =
+BENCHES_CXX = \
+	bench/micro \
+	bench/micro_timer_heap
 
 TEST_SOURCES = \
 	tests/address_test.c \
