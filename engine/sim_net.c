@@ -284,26 +284,6 @@ int ouro__sim_net_send(struct sim_net *net, struct sim_socket *socket, void *buf
 
 /* --- listening ----------------------------------------------------------------------- */
 
-int ouro__sim_net_listen(struct sim_net *net, struct sim_socket *socket, int backlog)
-{
-    int code = socket->family->listen(net, socket);
-
-    if (code)
-        return code;
-    if (!socket->listener) {
-        socket->listener = calloc(1, sizeof(*socket->listener));
-        if (!socket->listener)
-            return -ENOMEM;
-        list_init(&socket->listener->backlog);
-        list_init(&socket->listener->connecting);
-        socket->state = SIM_LISTENING;
-        ouro__sim_tcp_refile(socket);
-        ouro__sim_net_mark_changed(net, socket);
-    }
-    socket->listener->backlog_max = least((unsigned) backlog, SIM_SOMAXCONN);
-    return 0;
-}
-
 static bool is_full(const struct sim_listener *listener)
 {
     return listener->backlog_count > listener->backlog_max;
@@ -369,6 +349,27 @@ static void admit_waiting(struct sim_net *net, struct sim_socket *socket)
         if (admit(net, socket, client))
             refuse(net, client, ENOMEM);
     }
+}
+
+int ouro__sim_net_listen(struct sim_net *net, struct sim_socket *socket, int backlog)
+{
+    int code = socket->family->listen(net, socket);
+
+    if (code)
+        return code;
+    if (!socket->listener) {
+        socket->listener = calloc(1, sizeof(*socket->listener));
+        if (!socket->listener)
+            return -ENOMEM;
+        list_init(&socket->listener->backlog);
+        list_init(&socket->listener->connecting);
+        socket->state = SIM_LISTENING;
+        ouro__sim_tcp_refile(socket);
+        ouro__sim_net_mark_changed(net, socket);
+    }
+    socket->listener->backlog_max = least((unsigned) backlog, SIM_SOMAXCONN);
+    admit_waiting(net, socket);
+    return 0;
 }
 
 static struct sim_socket *shift_child(struct sim_listener *listener)

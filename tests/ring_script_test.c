@@ -909,6 +909,13 @@ static void test_connect_waits_while_the_backlog_is_full(void)
            SEND(C, 3, 0, 3), RECV(D, 9, 0, 3), END);
 }
 
+static void test_larger_backlog_admits_who_waits(void)
+{
+    SCRIPT(UNIX, SOCKET(L), BIND(L), LISTEN(L, 0, 0), SOCKET(A), CONNECT(A, L, 0), SOCKET(C),
+           START_CONNECT(1, C, L), PENDING(1), LISTEN(L, 5, 0), RESULT(1, 0), ACCEPT(L, B, OK),
+           ACCEPT(L, D, OK), END);
+}
+
 static void test_waiting_connect_is_refused_when_the_listener_closes(void)
 {
     SCRIPT(UNIX, SOCKET(L), BIND(L), LISTEN(L, 0, 0), SOCKET(A), CONNECT(A, L, 0), SOCKET(C),
@@ -925,6 +932,12 @@ static void test_full_backlog_of_tcp_keeps_a_connect_waiting(void)
 static void test_listen_checks_the_state(void)
 {
     SCRIPT(ALL, CONNECTED, LISTEN(A, 1, -EINVAL), LISTEN(B, 1, -EINVAL), LISTEN(L, 3, 0), END);
+}
+
+static void test_tcp_listener_forgets_a_shutdown_before(void)
+{
+    SCRIPT(TCP, SOCKET(L), BIND(L), SHUTDOWN(L, SHUT_RD, -ENOTCONN), LISTEN(L, 1, 0),
+           START_ACCEPT(1, L, B), PENDING(1), SOCKET(A), CONNECT(A, L, 0), RESULT(1, OK), END);
 }
 
 static void test_tcp_listens_without_bind(void)
@@ -1459,9 +1472,11 @@ const struct test ring_script_tests[] = {
     TEST(test_tcp_listener_can_listen_again_after_shutdown),
     TEST(test_shutdown_of_a_tcp_listener_gives_up_a_port_of_no_choice),
     TEST(test_connect_waits_while_the_backlog_is_full),
+    TEST(test_larger_backlog_admits_who_waits),
     TEST(test_waiting_connect_is_refused_when_the_listener_closes),
     TEST(test_full_backlog_of_tcp_keeps_a_connect_waiting),
     TEST(test_listen_checks_the_state),
+    TEST(test_tcp_listener_forgets_a_shutdown_before),
     TEST(test_tcp_listens_without_bind),
     TEST(test_both_ends_know_the_names),
     TEST(test_client_can_bind_first),
