@@ -51,6 +51,7 @@ struct lookup {
     ares_channel channel;
     int epoll_fd;
     bool simulated;
+    bool files_only; /* /etc/hosts, no name server */
     bool done;
     int status; /* of c-ares, once done */
     struct ares_addrinfo *found;
@@ -174,13 +175,13 @@ static int open_channel(struct lookup *lookup)
     int status;
 
     (void) pthread_once(&once, init_library);
-    if (lookup->simulated)
+    if (lookup->files_only)
         mask |= ARES_OPT_LOOKUPS;
     status = ares_init_options(&lookup->channel, &options, mask);
     return status == ARES_SUCCESS ? 0 : from_ares(status, false);
 }
 
-static int open_lookup(struct lookup *lookup)
+static int open_lookup(struct lookup *lookup, bool files_only)
 {
     int code, type;
     socklen_t len = sizeof(type);
@@ -191,6 +192,7 @@ static int open_lookup(struct lookup *lookup)
         return -errno;
     lookup->simulated =
         ouro_getsockopt(lookup->epoll_fd, SOL_SOCKET, SO_TYPE, &type, &len) == -ENOSYS;
+    lookup->files_only = files_only || lookup->simulated;
     code = open_channel(lookup);
     if (code)
         (void) close(lookup->epoll_fd);
@@ -244,7 +246,7 @@ static void process(struct lookup *lookup)
 static int run_lookup(struct lookup *lookup, const char *host, int family)
 {
     struct ares_addrinfo_hints hints = {
-        .ai_flags = lookup->simulated ? ARES_AI_NOSORT : 0,
+        .ai_flags = lookup->files_only ? ARES_AI_NOSORT : 0,
         .ai_family = family,
         .ai_socktype = SOCK_STREAM,
     };
@@ -294,6 +296,31 @@ static int collect(const struct lookup *lookup, int port, struct ouro_address **
     return 0;
 }
 
+/* --- localhost --------------------------------------------------------------------------- */
+
+/* RFC 6761 §6.3: "localhost" and all below it are this machine, and no name server's business. */
+static bool is_localhost(const char *host)
+{
+    static const char name[] = "localhost";
+    size_t len = strlen(host), name_len = sizeof(name) - 1;
+
+    if (len && host[len - 1] == '.')
+        len--;
+    return len >= name_len && !strncasecmp(host + len - name_len, name, name_len) &&
+           (len == name_len || host[len - name_len - 1] == '.');
+}
+
+static int make_loopback(int port, int family, struct ouro_address **ret_addresses,
+                         size_t *ret_count)
+{
+    struct ouro_address both[2];
+    size_t first = family == AF_INET ? 1 : 0;
+
+    (void) ouro_address_parse("[::1]", port, &both[0]);
+    (void) ouro_address_parse("127.0.0.1", port, &both[1]);
+    return make_result(both + first, family ? 1 : 2, ret_addresses, ret_count);
+}
+
 int ouro_resolve(const char *host, int port, int family, struct ouro_address **ret_addresses,
                  size_t *ret_count)
 {
@@ -311,12 +338,14 @@ int ouro_resolve(const char *host, int port, int family, struct ouro_address **r
     if (code == OURO_ENONAME || !is_name(host))
         return OURO_ENONAME;
 
-    code = open_lookup(&lookup);
+    code = open_lookup(&lookup, is_localhost(host));
     if (code)
         return code;
     code = run_lookup(&lookup, host, family);
     if (!code)
         code = collect(&lookup, port, ret_addresses, ret_count);
     close_lookup(&lookup);
+    if (is_localhost(host) && (code == OURO_ENONAME || code == OURO_ERESOLVER))
+        return make_loopback(port, family, ret_addresses, ret_count); /* /etc/hosts is silent */
     return code;
 }

@@ -124,6 +124,21 @@ static int resolve_localhost(void *arg)
     return 0;
 }
 
+static int resolve_below_localhost(void *arg)
+{
+    (void) arg;
+    CU_ASSERT_STRING_EQUAL(resolve("any.LocalHost.", 80, AF_INET), "127.0.0.1:80");
+    CU_ASSERT_STRING_EQUAL(resolve("any.localhost", 80, AF_INET6), "[::1]:80");
+    CU_ASSERT_STRING_EQUAL(resolve("any.localhost", 80, 0), "[::1]:80 127.0.0.1:80");
+    return 0;
+}
+
+/* RFC 6761 §6.3, also on a machine whose /etc/hosts does not know it. */
+static void test_localhost_needs_no_name_server(void)
+{
+    on_both_rings(resolve_below_localhost);
+}
+
 static void test_hosts_file_is_honoured(void)
 {
     on_both_rings(resolve_localhost);
@@ -481,6 +496,7 @@ const struct test dns_tests[] = {
     TEST(test_what_is_no_name_is_not_asked_for),
     TEST(test_bad_arguments_are_refused),
     TEST(test_hosts_file_is_honoured),
+    TEST(test_localhost_needs_no_name_server),
     TEST(test_simulated_ring_has_no_name_servers),
     TEST(test_name_servers_are_asked),
     TEST(test_lookups_of_different_tasks_run_side_by_side),
