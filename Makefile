@@ -121,6 +121,7 @@ TEST_SOURCES = \
 	tests/dns_test.c \
 	tests/error_test.c \
 	tests/examples_test.c \
+	tests/gdb_test.c \
 	tests/group_test.c \
 	tests/http1_parse_test.c \
 	tests/http1_write_test.c \

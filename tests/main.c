@@ -37,6 +37,7 @@
     SUITE(dns)              \
     SUITE(error)            \
     SUITE(examples)         \
+    SUITE(gdb)              \
     SUITE(http1_parse)      \
     SUITE(http1_write)      \
     SUITE(http_client)      \
