@@ -111,6 +111,13 @@ static void cancel_all(struct dispatcher *dispatcher)
     }
 }
 
+static const char *name_of_wait(const struct wait *wait)
+{
+    if (wait->kind == &ouro__op_wait_kind || wait->kind == &ouro__op_cleanup_wait_kind)
+        return ouro__op_name(container_of(wait, struct op, wait)->kind);
+    return wait->kind->name;
+}
+
 static void report_deadlock(const struct dispatcher *dispatcher)
 {
     unsigned said = 0;
@@ -124,7 +131,7 @@ static void report_deadlock(const struct dispatcher *dispatcher)
         if (++said > DUMP_TASKS_MAX)
             break;
         (void) fprintf(stderr, "ouro:   task \"%s\", spawned at %s, waits: %s\n", task->name,
-                       task->place, task->wait->kind->name);
+                       task->place, name_of_wait(task->wait));
     }
     if (said > DUMP_TASKS_MAX)
         (void) fprintf(stderr, "ouro:   ... of %u\n", dispatcher->task_count);
