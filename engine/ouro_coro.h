@@ -48,8 +48,8 @@ struct ouro_coro_options {
  *
  * Context: any thread, in a task or not.
  * Returns: 0 and a coroutine, owned by the caller, free with ouro_coro_close();
- *          -EINVAL for an unknown stack class; -ENOMEM (a kernel older than 6.13 has
- *          one mapping per guard: see vm.max_map_count).
+ *          -EINVAL for an unknown stack class; -ENOMEM (with a kernel older than 6.13
+ *          also when there are 30,000 stacks).
  */
 OURO_API int ouro_coro_create(ouro_coro_fn *fn, void *arg, const struct ouro_coro_options *options,
                               struct ouro_coro **ret_coro);
@@ -89,8 +89,16 @@ OURO_API void ouro_coro_close(struct ouro_coro *coro);
 
 OURO_END_DECLS
 
-/* The common case of ouro_coro_send(), inline; the function is there for all others. */
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(OURO_NO_INLINE)
+/* Sanitizers must see each switch: then the function, not its inlined common case, is used. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define OURO_NO_INLINE
+#elif defined(__has_feature) /* clang's way to say it */
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define OURO_NO_INLINE
+#endif
+#endif
+
+#if !defined(OURO_NO_INLINE)
 #include "ouro_coro_switch.h"
 
 static inline int ouro_coro_send_inline(struct ouro_coro *coro, void *value, void **ret_value)
