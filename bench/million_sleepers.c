@@ -10,7 +10,7 @@
  * Prints: resident bytes per sleeping task; the part that the dense table and the timers
  *         have in it; the same after all have ended. Fails when a task did not finish.
  *
- * On a kernel before 6.13 each guard is a mapping: COUNT is limited by vm.max_map_count.
+ * A kernel before 6.13 needs mappings for each guard: COUNT is then limited to 30,000.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -69,9 +69,10 @@ void ouro__dispatcher_done(struct dispatcher *self)
     ouro__ring_close(&self->ring);
     ouro__timer_heap_done(&self->timers);
     ouro__task_table_done(&self->tasks);
-    /* Twice: the first time still keeps what the last peak would need. */
-    (void) ouro__stack_pool_trim(self->stacks, UINT32_MAX);
-    (void) ouro__stack_pool_trim(self->stacks, UINT32_MAX);
+    if (!ouro__stack_pool_is_used(self->stacks)) { /* a generator may outlive the loop */
+        ouro__stack_pool_done(self->stacks);
+        ouro__stack_pool_init(self->stacks, /* mask_guard_madvise= */ false);
+    }
     ouro__dispatcher = NULL;
 }
 

@@ -4,14 +4,14 @@
  *
  * Guards. MADV_GUARD_INSTALL (Linux 6.13) marks page table entries and leaves the slab
  * one mapping: a million guarded stacks are a handful of mappings. Before, each guard is
- * an mprotect() that splits the mapping, and vm.max_map_count (65,530 by default) ends
- * it at about 32,000 stacks; spawning then fails with -ENOMEM. Either kind survives
- * MADV_DONTNEED.
+ * an mprotect() that splits the mapping; spawning fails with -ENOMEM at 30,000 stacks.
+ * Either kind survives MADV_DONTNEED.
  *
  * Strides are an odd number of pages (guard included), so that the tops of stacks, the
  * part that every switch touches, spread over all sets of a physically indexed cache.
  */
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -29,12 +29,21 @@
 #define SLAB_STACKS_MAX  1024
 #define WARM_STACKS_KEEP 64 /* per class; never worth giving back */
 
+/*
+ * A guard by mprotect() costs two mappings, of the 65,530 that vm.max_map_count allows by
+ * default. A process that has used all of them up can't even malloc(): we leave it some.
+ */
+#define MPROTECT_GUARDS_MAX 30000
+
+static atomic_uint mprotect_guard_count; /* of all threads */
+
 struct stack_slab {
     struct stack_slab *next;
     char *base;
     size_t bytes;
     uint32_t stack_count;
-    unsigned *valgrind_ids; /* by stack; NULL when not running under Valgrind */
+    uint32_t mprotect_count; /* guards of that kind */
+    unsigned *valgrind_ids;  /* by stack; NULL when not running under Valgrind */
 };
 
 static size_t page_bytes(void)
@@ -62,6 +71,7 @@ void ouro__stack_pool_init(struct stack_pool *pool, bool mask_guard_madvise)
 
 static void slab_free(struct stack_slab *slab)
 {
+    atomic_fetch_sub(&mprotect_guard_count, slab->mprotect_count);
     for (uint32_t i = 0; slab->valgrind_ids && i < slab->stack_count; i++)
         valgrind_forget_stack(slab->valgrind_ids[i]);
     free(slab->valgrind_ids);
@@ -85,6 +95,14 @@ void ouro__stack_pool_done(struct stack_pool *pool)
     memset(pool, 0, sizeof(*pool));
 }
 
+bool ouro__stack_pool_is_used(const struct stack_pool *pool)
+{
+    for (int i = 0; i < STACK_CLASS_COUNT; i++)
+        if (pool->classes[i].free_count < pool->classes[i].total_count)
+            return true;
+    return false;
+}
+
 static int install_guard(struct stack_pool *pool, char *guard)
 {
     if (!pool->guard_by_mprotect) {
@@ -94,7 +112,12 @@ static int install_guard(struct stack_pool *pool, char *guard)
             return -ENOMEM;
         pool->guard_by_mprotect = true;
     }
-    return mprotect(guard, guard_bytes(), PROT_NONE) ? -ENOMEM : 0;
+    if (atomic_fetch_add(&mprotect_guard_count, 1) >= MPROTECT_GUARDS_MAX ||
+        mprotect(guard, guard_bytes(), PROT_NONE)) {
+        atomic_fetch_sub(&mprotect_guard_count, 1);
+        return -ENOMEM;
+    }
+    return 0;
 }
 
 /* Maps a slab for up to `stack_count` stacks, fewer when address space is short. */
@@ -131,6 +154,7 @@ static uint32_t slab_guard(struct stack_pool *pool, const struct stack_class *cl
            !install_guard(pool, slab->base + guarded * class->stride_bytes))
         guarded++;
     slab->stack_count = guarded;
+    slab->mprotect_count = pool->guard_by_mprotect ? guarded : 0;
     return guarded;
 }
 

@@ -54,6 +54,9 @@ void ouro__stack_pool_init(struct stack_pool *pool, bool mask_guard_madvise);
 /* Unmaps everything; no stack may be in use. */
 void ouro__stack_pool_done(struct stack_pool *pool);
 
+/* Whether a stack is in use. */
+bool ouro__stack_pool_is_used(const struct stack_pool *pool);
+
 /* Returns 0, -EINVAL (unknown class) or -ENOMEM. */
 int ouro__stack_acquire(struct stack_pool *pool, enum ouro_stack_class class,
                         struct stack *ret_stack);
