@@ -53,7 +53,8 @@ struct ouro_timeout {
  * @duration_ns: <= 0 has run out at once; OURO_FOREVER is no limit
  *
  * Once it has run out, every waiting call inside the scope fails with -ETIMEDOUT,
- * the one that is under way included. Of nested scopes the tightest decides.
+ * the one that is under way included. The loop looks at the clock once per turn. Of
+ * nested scopes the tightest decides.
  *
  * Context: task.
  */

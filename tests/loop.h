@@ -76,6 +76,17 @@ static inline int listen_locally(struct ouro_address *ret_address)
     return listen_at("127.0.0.1:0", ret_address);
 }
 
+/* On an address that no other process uses, so that nobody takes its port once it is free. */
+static inline int listen_privately(struct ouro_address *ret_address)
+{
+    unsigned pid = (unsigned) getpid();
+    char text[32];
+
+    (void) snprintf(text, sizeof(text), "127.%u.%u.%u:0", 1 + (pid >> 16) % 254, (pid >> 8) % 256,
+                    pid % 256);
+    return listen_at(text, ret_address);
+}
+
 /* A new socket that is connected to `address`; a connect needs no accept to succeed. */
 static inline int connect_to(const struct ouro_address *address)
 {

@@ -494,6 +494,7 @@ static int time_out_recv_exact(void *arg)
     (void) arg;
     make_pair(fds);
     CU_ASSERT_EQUAL(ouro_send(fds[1], "abc", 3, 0), 3);
+    CU_ASSERT_EQUAL(ouro_poll(fds[0], POLLIN), POLLIN);
     ouro_timeout_begin(&limit, 5 * OURO_MILLISECOND);
     CU_ASSERT_EQUAL(ouro_recv_exact(fds[0], buf, sizeof(buf), &received), -ETIMEDOUT);
     CU_ASSERT_EQUAL(received, 3);
@@ -895,7 +896,7 @@ static void test_foreign_fd_on_the_simulated_ring_is_not_implemented(void)
 static int connect_to_nobody(void *arg)
 {
     struct ouro_address address;
-    int fd, listener = listen_locally(&address);
+    int fd, listener = listen_privately(&address);
 
     (void) arg;
     CU_ASSERT_EQUAL(ouro_close(listener), 0);

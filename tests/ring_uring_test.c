@@ -411,7 +411,6 @@ static void test_signal_ends_a_wait(void)
     CU_ASSERT_EQUAL(ring.backend->enter(&ring, true, OURO_FOREVER), -EINTR);
     CU_ASSERT_EQUAL(ring.backend->enter(&ring, true, ring.backend->now(&ring) + 30 * OURO_SECOND),
                     -EINTR);
-    CU_ASSERT(ticks >= 2);
 
     /* And it is as good as before. */
     queue_nops(&ring, 0, 8);

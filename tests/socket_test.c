@@ -236,7 +236,7 @@ static void test_sending_into_a_closed_stream_is_an_error_without_a_signal(void)
 static int meet_errors(void *arg)
 {
     struct ouro_address address, same;
-    int listener = listen_locally(&address);
+    int listener = listen_privately(&address);
     int fd = ouro_socket(AF_INET, SOCK_STREAM, 0);
     char byte;
 

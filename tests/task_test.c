@@ -540,11 +540,14 @@ static void fill(int fd)
 {
     static const char zeros[65536];
     struct ouro_timeout limit;
+    ssize_t sent;
 
-    ouro_timeout_begin(&limit, 20 * OURO_MILLISECOND);
-    while (ouro_send(fd, zeros, sizeof(zeros), 0) > 0)
-        ;
-    CU_ASSERT_EQUAL(ouro_timeout_end(&limit), -ETIMEDOUT);
+    do {
+        ouro_timeout_begin(&limit, 20 * OURO_MILLISECOND);
+        sent = ouro_send(fd, zeros, sizeof(zeros), 0);
+        (void) ouro_timeout_end(&limit);
+    } while (sent > 0);
+    CU_ASSERT_EQUAL(sent, -ETIMEDOUT);
 }
 
 static void make_place(struct place *place)
