@@ -56,7 +56,7 @@ static inline bool valgrind_is_running(void)
 
 static inline unsigned valgrind_know_stack(char *limit, char *top)
 {
-    return VALGRIND_STACK_REGISTER(limit, top - 1);
+    return VALGRIND_STACK_REGISTER(limit, top); /* a new coroutine's stack pointer is `top` */
 }
 
 static inline void valgrind_forget_stack(unsigned id)
@@ -91,6 +91,17 @@ static inline void memory_filled_by_kernel(void *start, size_t bytes)
 {
 #ifdef VALGRIND_MAKE_MEM_DEFINED
     (void) VALGRIND_MAKE_MEM_DEFINED(start, bytes);
+#else
+    (void) start;
+    (void) bytes;
+#endif
+}
+
+/* For Valgrind: may be written, and holds nothing yet. */
+static inline void memory_is_unused(void *start, size_t bytes)
+{
+#ifdef VALGRIND_MAKE_MEM_UNDEFINED
+    (void) VALGRIND_MAKE_MEM_UNDEFINED(start, bytes);
 #else
     (void) start;
     (void) bytes;

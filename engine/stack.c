@@ -63,6 +63,7 @@ void ouro__stack_pool_init(struct stack_pool *pool, bool mask_guard_madvise)
 
     memset(pool, 0, sizeof(*pool));
     pool->guard_by_mprotect = mask_guard_madvise;
+    pool->is_watched = valgrind_is_running();
     for (int i = 0; i < STACK_CLASS_COUNT; i++) {
         pool->classes[i].stack_bytes = sizes[i];
         pool->classes[i].stride_bytes = sizes[i] + guard_bytes();
@@ -160,8 +161,6 @@ static uint32_t slab_guard(struct stack_pool *pool, const struct stack_class *cl
 
 static void slab_tell_valgrind(const struct stack_class *class, struct stack_slab *slab)
 {
-    if (!valgrind_is_running())
-        return;
     slab->valgrind_ids = calloc(slab->stack_count, sizeof(unsigned));
     for (uint32_t i = 0; slab->valgrind_ids && i < slab->stack_count; i++) {
         char *limit = slab->base + i * class->stride_bytes + guard_bytes();
@@ -196,7 +195,8 @@ static int grow(struct stack_pool *pool, struct stack_class *class)
         slab_free(slab);
         return -ENOMEM;
     }
-    slab_tell_valgrind(class, slab);
+    if (pool->is_watched)
+        slab_tell_valgrind(class, slab);
     for (uint32_t i = slab->stack_count; i-- > 0;)
         class->free[class->free_count++] = slab->base + i * class->stride_bytes + guard_bytes();
     class->cold_count = class->free_count; /* it was empty: that is why we grow */
@@ -240,6 +240,8 @@ void ouro__stack_release(struct stack_pool *pool, enum ouro_stack_class class_na
     struct stack_class *class = class_of(pool, class_name);
 
     asan_unpoison(stack.limit, class->stack_bytes);
+    if (unlikely(pool->is_watched)) /* it holds what was popped for out of bounds */
+        memory_is_unused(stack.limit, class->stack_bytes);
     class->free[class->free_count++] = stack.limit;
 }
 

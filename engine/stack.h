@@ -45,8 +45,8 @@ struct stack_class {
 
 struct stack_pool {
     struct stack_class classes[STACK_CLASS_COUNT];
-    bool
-        guard_by_mprotect; /* the kernel has no MADV_GUARD_INSTALL (before 6.13), or we pretend so */
+    bool is_watched;        /* by Valgrind */
+    bool guard_by_mprotect; /* no MADV_GUARD_INSTALL: the kernel is older, or we pretend so */
 };
 
 void ouro__stack_pool_init(struct stack_pool *pool, bool mask_guard_madvise);
