@@ -61,8 +61,11 @@ static inline struct coro *ouro__coro_running(void)
                                                 : ouro__coro_own();
 }
 
-/* The first thing on a new stack. */
-static inline void ouro__coro_arrived(struct coro *self)
+/*
+ * The first thing on a new stack. Inlined always, as the next: TSan sees functions begin and
+ * end, and would see these begin on one stack and end on another.
+ */
+__attribute__((always_inline)) static inline void ouro__coro_arrived(struct coro *self)
 {
 #ifdef OURO_ASAN
     __sanitizer_finish_switch_fiber(self->asan_fake_stack, NULL, NULL);
@@ -72,7 +75,8 @@ static inline void ouro__coro_arrived(struct coro *self)
 }
 
 /* Tells the tools that control leaves `from`; `is_last` when it never comes back. */
-static inline void ouro__coro_leaving(struct coro *from, struct coro *to, bool is_last)
+__attribute__((always_inline)) static inline void ouro__coro_leaving(struct coro *from,
+                                                                     struct coro *to, bool is_last)
 {
 #ifdef OURO_ASAN
     __sanitizer_start_switch_fiber(is_last ? NULL : &from->asan_fake_stack, to->stack.limit,
