@@ -77,7 +77,7 @@ static int uring_enter(struct ring *ring, bool wait, int64_t deadline)
 {
     struct __kernel_timespec timeout;
     struct io_uring_getevents_arg arg = {.ts = (uint64_t) (uintptr_t) &timeout};
-    int64_t left;
+    int64_t now, left;
 
     atomic_store_explicit((_Atomic unsigned *) io_uring_of(ring)->sq.ktail, ring->sq_tail,
                           memory_order_release);
@@ -85,11 +85,12 @@ static int uring_enter(struct ring *ring, bool wait, int64_t deadline)
         return enter(ring, 0, IORING_ENTER_GETEVENTS, NULL, _NSIG / 8);
     if (deadline == OURO_FOREVER)
         return enter(ring, 1, IORING_ENTER_GETEVENTS, NULL, _NSIG / 8);
-    left = deadline - uring_now(ring);
-    if (left <= 0 && ouro__ring_unsubmitted(ring) == 0 && !ouro__ring_wants_enter(ring))
+    now = uring_now(ring);
+    if (deadline <= now && ouro__ring_unsubmitted(ring) == 0 && !ouro__ring_wants_enter(ring))
         return -ETIME;
-    if (left <= 0)
+    if (deadline <= now)
         return enter(ring, 0, IORING_ENTER_GETEVENTS, NULL, _NSIG / 8);
+    left = deadline - now;
     timeout.tv_sec = left / OURO_SECOND;
     timeout.tv_nsec = left % OURO_SECOND;
     return enter(ring, 1, IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, &arg, sizeof(arg));
