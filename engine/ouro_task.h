@@ -6,7 +6,7 @@
  * up others. All tasks of a loop share one thread and switch only inside calls
  * marked OURO_TASK, so data shared between them needs no locks between such calls.
  *
- * Every task has an id that is never reused within 2^32 spawns and stays safe to
+ * Every task has an id that is never reused within 2^31 spawns and stays safe to
  * use when stale. A task that was spawned with ouro_spawn() keeps its result until
  * somebody joins it; a group's members and detached tasks free themselves.
  */
