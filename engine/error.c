@@ -5,7 +5,7 @@
 #include "check.h"
 #include "ouro_base.h"
 
-/* Indexed by the distance below -4096; the order is enum ouro_error's. */
+/* Indexed by the distance below -4097; the order is enum ouro_error's. */
 static const char *const own_texts[] = {
     "The stream ended inside a message",
     "A size limit was reached",

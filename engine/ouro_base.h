@@ -55,24 +55,27 @@
 #define OURO_SECOND      INT64_C(1000000000)
 #define OURO_FOREVER     INT64_MAX /* no deadline */
 
-/* Own codes, below every -errno. Each has a text in ouro_strerror(). */
+/*
+ * Own codes, below every -errno. Each has a text in ouro_strerror(). None is a multiple of 256, so
+ * that a main() which returns one as it is does not exit with status 0.
+ */
 enum ouro_error {
-    OURO_EEOF = -4096,      /* the stream ended inside a message */
-    OURO_ELIMIT = -4097,    /* a configured size limit was reached */
-    OURO_ENONAME = -4098,   /* the host name does not exist or has no address */
-    OURO_ERESOLVER = -4099, /* the name servers did not give a usable answer */
-    OURO_EADDRESS = -4100,  /* text is not an address of the form expected */
-    OURO_EURL = -4101,      /* text is not a URL of a supported form */
-    OURO_EHTTP = -4102,     /* the peer's message is not valid HTTP/1.x */
-    OURO_ERING = -4103,     /* OURO_RING or the ring option is not understood */
-    OURO_EDEADLOCK = -4104  /* every task sleeps and nothing can wake one */
+    OURO_EEOF = -4097,      /* the stream ended inside a message */
+    OURO_ELIMIT = -4098,    /* a configured size limit was reached */
+    OURO_ENONAME = -4099,   /* the host name does not exist or has no address */
+    OURO_ERESOLVER = -4100, /* the name servers did not give a usable answer */
+    OURO_EADDRESS = -4101,  /* text is not an address of the form expected */
+    OURO_EURL = -4102,      /* text is not a URL of a supported form */
+    OURO_EHTTP = -4103,     /* the peer's message is not valid HTTP/1.x */
+    OURO_ERING = -4104,     /* OURO_RING or the ring option is not understood */
+    OURO_EDEADLOCK = -4105  /* every task sleeps and nothing can wake one */
 };
 
 OURO_BEGIN_DECLS
 
 /*
  * ouro_strerror - the text for a code that an ouro function returned
- * @code: negative; a non-negative one gives "success"
+ * @code: negative; a non-negative one gives "Success"
  *
  * Context: any thread.
  * Returns: a constant string, never NULL.

@@ -68,8 +68,8 @@ static int resolve_literals(void *arg)
     CU_ASSERT_STRING_EQUAL(resolve("127.0.0.1", 0, AF_INET), "127.0.0.1:0");
     CU_ASSERT_STRING_EQUAL(resolve("::1", 65535, 0), "[::1]:65535");
     CU_ASSERT_STRING_EQUAL(resolve("[::1]", 80, AF_INET6), "[::1]:80");
-    CU_ASSERT_STRING_EQUAL(resolve("127.0.0.1", 80, AF_INET6), "-4098");
-    CU_ASSERT_STRING_EQUAL(resolve("::1", 80, AF_INET), "-4098");
+    CU_ASSERT_STRING_EQUAL(resolve("127.0.0.1", 80, AF_INET6), "-4099");
+    CU_ASSERT_STRING_EQUAL(resolve("::1", 80, AF_INET), "-4099");
     return 0;
 }
 
@@ -87,10 +87,10 @@ static int resolve_nonsense(void *arg)
 
     (void) arg;
     for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++)
-        CU_ASSERT_STRING_EQUAL(resolve(hosts[i], 80, 0), "-4098");
+        CU_ASSERT_STRING_EQUAL(resolve(hosts[i], 80, 0), "-4099");
     memset(longest, 'a', sizeof(longest) - 1);
     longest[sizeof(longest) - 1] = '\0';
-    CU_ASSERT_STRING_EQUAL(resolve(longest, 80, 0), "-4098");
+    CU_ASSERT_STRING_EQUAL(resolve(longest, 80, 0), "-4099");
     return 0;
 }
 
@@ -147,7 +147,7 @@ static void test_hosts_file_is_honoured(void)
 static int resolve_without_servers(void *arg)
 {
     (void) arg;
-    CU_ASSERT_STRING_EQUAL(resolve("name.test", 80, 0), "-4099");
+    CU_ASSERT_STRING_EQUAL(resolve("name.test", 80, 0), "-4100");
     return 0;
 }
 
@@ -374,9 +374,9 @@ static int ask_the_server(void *arg)
     EXPECT(strcmp(resolve("both.test.", 80, AF_INET6), "[::1]:80") == 0);
     EXPECT(strcmp(resolve("BOTH.test", 80, AF_INET), "127.0.0.9:80") == 0);
     EXPECT(strcmp(resolve("four.test", 81, 0), "127.0.0.9:81") == 0);
-    EXPECT(strcmp(resolve("four.test", 81, AF_INET6), "-4098") == 0);
-    EXPECT(strcmp(resolve("none.test", 80, 0), "-4098") == 0);
-    EXPECT(strcmp(resolve("broken.test", 80, 0), "-4099") == 0);
+    EXPECT(strcmp(resolve("four.test", 81, AF_INET6), "-4099") == 0);
+    EXPECT(strcmp(resolve("none.test", 80, 0), "-4099") == 0);
+    EXPECT(strcmp(resolve("broken.test", 80, 0), "-4100") == 0);
     return 0;
 }
 
@@ -482,7 +482,7 @@ static int ask_nobody(void *arg)
     (void) arg;
     (void) close(server.fd);
     server.fd = -1;
-    EXPECT(strcmp(resolve("both.test", 80, AF_INET), "-4099") == 0);
+    EXPECT(strcmp(resolve("both.test", 80, AF_INET), "-4100") == 0);
     return 0;
 }
 

@@ -54,8 +54,8 @@ static void test_own_codes_have_texts_of_their_own(void)
 static void test_own_codes_are_dense_and_below_all_errnos(void)
 {
     for (size_t i = 0; i < COUNT_OF(own_codes); i++)
-        CU_ASSERT_EQUAL(own_codes[i], -4096 - (int) i);
-    CU_ASSERT_STRING_EQUAL(ouro_strerror(-4096 - (int64_t) COUNT_OF(own_codes)), "Unknown error");
+        CU_ASSERT_EQUAL(own_codes[i], -4097 - (int) i);
+    CU_ASSERT_STRING_EQUAL(ouro_strerror(-4097 - (int64_t) COUNT_OF(own_codes)), "Unknown error");
 }
 
 static void test_errnos_have_the_texts_of_libc(void)

@@ -153,7 +153,7 @@ static void check(const char *response_text, const char *expected)
     for (int i = 0; i < 4; i++) {
         peer.byte_by_byte = i & 1;
         /* Where its end says nothing, the connection may as well stay open. */
-        peer.keeps_open = i & 2 && !strstr(expected, "-4096") && !strstr(expected, "until");
+        peer.keeps_open = i & 2 && !strstr(expected, "-4097") && !strstr(expected, "until");
         CU_ASSERT_STRING_EQUAL(fetch(response_text), expected);
     }
     peer.byte_by_byte = peer.keeps_open = false;
@@ -188,7 +188,7 @@ static void fetch_interim_ones(void)
     check("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nLink: x\r\n\r\n"
           "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
           "HTTP/1.1 200 OK [Content-Length=2] {ok}");
-    check("HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\n", "-4102");
+    check("HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\n", "-4103");
 }
 
 static void test_interim_responses_are_skipped(void)
@@ -202,7 +202,7 @@ static void fetch_endless_interim_ones(void)
 
     for (int i = 0; i < 20; i++)
         (void) strcat(text, "HTTP/1.1 102 Wait\r\n\r\n");
-    CU_ASSERT_STRING_EQUAL(fetch(text), "-4097");
+    CU_ASSERT_STRING_EQUAL(fetch(text), "-4098");
 }
 
 static void test_interim_responses_have_a_limit(void)
@@ -221,11 +221,11 @@ static void fetch_garbage(void)
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-        check(rows[i], "-4102");
-    check("HTTP/1.1 200 OK\r\nA: b\r\nC : d\r\n\r\n", "HTTP/1.1 200 OK [A=b] -4102 {} -4102");
-    check("HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", "HTTP/1.1 200 OK -4102 {} -4102");
+        check(rows[i], "-4103");
+    check("HTTP/1.1 200 OK\r\nA: b\r\nC : d\r\n\r\n", "HTTP/1.1 200 OK [A=b] -4103 {} -4103");
+    check("HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", "HTTP/1.1 200 OK -4103 {} -4103");
     check("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n",
-          "HTTP/1.1 200 OK [Transfer-Encoding=chunked] {} -4102");
+          "HTTP/1.1 200 OK [Transfer-Encoding=chunked] {} -4103");
 }
 
 static void test_garbage_is_an_error(void)
@@ -235,13 +235,13 @@ static void test_garbage_is_an_error(void)
 
 static void fetch_truncated_ones(void)
 {
-    check("", "-4096");
-    check("HTTP/1.1 20", "-4096");
-    check("HTTP/1.1 200 OK\r\nA: b\r\nC: d", "HTTP/1.1 200 OK [A=b] -4096 {} -4096");
+    check("", "-4097");
+    check("HTTP/1.1 20", "-4097");
+    check("HTTP/1.1 200 OK\r\nA: b\r\nC: d", "HTTP/1.1 200 OK [A=b] -4097 {} -4097");
     check("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel",
-          "HTTP/1.1 200 OK [Content-Length=5] {hel} -4096");
+          "HTTP/1.1 200 OK [Content-Length=5] {hel} -4097");
     check("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n",
-          "HTTP/1.1 200 OK [Transfer-Encoding=chunked] {hel} -4096");
+          "HTTP/1.1 200 OK [Transfer-Encoding=chunked] {hel} -4097");
 }
 
 static void test_truncation_is_noticed(void)

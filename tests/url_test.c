@@ -209,14 +209,14 @@ static void test_path_is_split_then_decoded_then_normalised(void)
         {"/a/b/c", "a|b|c"},
         {"/hello/J%c3%bcrgen%20K", "hello|J\xc3\xbcrgen K"},
         {"/a%2Fb/c", "a/b|c"},
-        {"/%2e%2E/", "-4101"},
+        {"/%2e%2E/", "-4102"},
         {"/a/./b", "a|b"},
         {"/a/../b", "b"},
         {"/a/%2e%2e/b", "b"},
         {"/a/b/..", "a|"},
         {"/a/b/.", "a|b|"},
-        {"/..", "-4101"},
-        {"/a/../../b", "-4101"},
+        {"/..", "-4102"},
+        {"/a/../../b", "-4102"},
         {"/...", "..."},
         {"/.a/..b", ".a|..b"},
     };
@@ -254,7 +254,7 @@ static void test_path_refuses_disguises(void)
     char joined[64];
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-        CU_ASSERT_STRING_EQUAL(split(rows[i], joined), "-4101");
+        CU_ASSERT_STRING_EQUAL(split(rows[i], joined), "-4102");
 }
 
 static void test_path_takes_all_of_unicode(void)
