@@ -51,7 +51,8 @@ static bool start(struct program *program, const char *const argv[], bool ignore
             (void) signal(SIGINT, SIG_IGN);
             (void) signal(SIGTERM, SIG_IGN);
         }
-        (void) setenv("OURO_RING", test_kernel_ring(), 1);
+        if (test_kernel_ring())
+            (void) setenv("OURO_RING", test_kernel_ring(), 1);
         (void) dup2(out[1], STDOUT_FILENO);
         (void) dup2(err[1], STDERR_FILENO);
         (void) execv(path, (char *const *) (void *) argv);

@@ -86,7 +86,7 @@ const char *test_kernel_ring(void)
 #ifdef OURO_NO_URING
     return NULL;
 #else
-    return kernel_ring;
+    return kernel_ring[0] ? kernel_ring : NULL;
 #endif
 }
 
@@ -190,7 +190,10 @@ static void take_kernel_ring(void)
 {
     const char *spec = getenv("OURO_RING");
 
-    (void) snprintf(kernel_ring, sizeof(kernel_ring), "%s", spec && *spec ? spec : "uring");
+    if (!spec || !*spec)
+        spec = "uring";
+    if (strncmp(spec, "sim", 3) != 0) /* else there is to be none */
+        (void) snprintf(kernel_ring, sizeof(kernel_ring), "%s", spec);
     (void) unsetenv("OURO_RING");
 }
 

@@ -35,7 +35,8 @@ void test_skip(const char *reason);
 
 /*
  * The notation of the kernel's ring for struct ouro_run_options: what OURO_RING says, or
- * "uring"; NULL where there is none (TEST_SKIP then). The runner takes OURO_RING out of the
+ * "uring"; NULL where there is none, or OURO_RING is "sim" (TEST_SKIP then;
+ * the suites of `make check-valgrind` can do without it). The runner takes OURO_RING out of the
  * environment, so that tests which need the simulated ring get it.
  */
 const char *test_kernel_ring(void);
