@@ -285,7 +285,9 @@ check: deps-check
 
 # Valgrind 3.19 knows io_uring_enter(2), but a thread that waits there hears no signals and stops all
 # others: only what runs on the simulated ring. No suite that is about signals or address space.
-VALGRIND = valgrind -q --error-exitcode=1 --leak-check=full --child-silent-after-fork=yes
+# (Of an array that begins on a cache line we keep a pointer into it: "possibly lost".)
+VALGRIND = valgrind -q --error-exitcode=1 --leak-check=full --errors-for-leak-kinds=definite \
+	--show-leak-kinds=definite --child-silent-after-fork=yes
 VALGRIND_SUITES = address check coro dispatcher error group http1_parse http1_write http_router list \
 	ring_sim task timer timer_heap url
 check-valgrind: deps-test
@@ -440,7 +442,7 @@ install: $(LIBS)
 		>$(DESTDIR)$(LIBDIR)/pkgconfig/ouro.pc
 	$(PC_FILE) -e 's|@LIBS_PRIVATE@|$(PROTO_LIBS)|' proto/ouro-proto.pc.in \
 		>$(DESTDIR)$(LIBDIR)/pkgconfig/ouro-proto.pc
-	@[ -n '$(DESTDIR)' ] || ldconfig 2>/dev/null || true
+	@[ -n '$(DESTDIR)' ] || [ '$(PREFIX)' != /usr/local ] || ldconfig 2>/dev/null || true
 
 uninstall:
 	rm -f $(INSTALLED:%=$(DESTDIR)%)
