@@ -293,7 +293,7 @@ VALGRIND_SUITES = address check coro dispatcher error group http1_parse http1_wr
 check-valgrind: deps-test
 	+@$(SUBMAKE) $(TESTS)
 	@for suite in $(VALGRIND_SUITES); do \
-		OURO_RING=sim $(VALGRIND) $(TESTS) $$suite || exit; \
+		OURO_RING=sim OURO_WATCHDOG=600 $(VALGRIND) $(TESTS) $$suite || exit; \
 	done
 
 test: deps-test
