@@ -4,7 +4,7 @@
  *
  * Everything here is private. It is in a public header because the switch is inlined, into
  * ouro_coro_send() too: a called switch unbalances the processor's return-address predictor,
- * so that returns mispredict (26 ns for a send and yield against 7: coro_resume_yield in
+ * so that returns mispredict (26 ns for a send and yield against 5: coro_resume_yield in
  * bench/micro.cc).
  *
  * Program counter, stack pointer, frame pointer and the register that compilers use as a
