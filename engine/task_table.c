@@ -93,8 +93,7 @@ int ouro__task_table_allocate(struct task_table *table, void **ret_slot)
             return code;
     }
     slot->id = fresh_id(table, slot->index);
-    if (++table->live_count > table->peak_count)
-        table->peak_count = table->live_count;
+    table->live_count++;
     *ret_slot = slot;
     return 0;
 }

@@ -33,7 +33,6 @@ struct task_table {
     size_t committed_bytes;
     uint32_t slots_used; /* slots that were ever in use since the last trim: [0, slots_used) */
     uint32_t live_count;
-    uint32_t peak_count;
     uint32_t free_first; /* as task_slot.next_free */
     uint32_t next_serial;
 };
