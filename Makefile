@@ -62,6 +62,7 @@ ENGINE_SOURCES = \
 	engine/run.c \
 	engine/signals.c \
 	engine/sim_net.c \
+	engine/sim_op.c \
 	engine/sim_option.c \
 	engine/sim_tcp.c \
 	engine/sim_trace.c \

@@ -3,7 +3,8 @@
  * ring_sim.c - the simulated ring: queues, a clock and a seed behind the seam of ring.h
  *
  * Owns the two queues, the operations in flight, the virtual clock and the order in which
- * things happen. The sockets are in sim_net.c; the trace is in sim_trace.c.
+ * things happen. What each opcode does is in sim_op.c, the sockets are in sim_net.c, the trace is
+ * in sim_trace.c.
  *
  * An operation:
  *
@@ -40,116 +41,11 @@
 #include "list.h"
 #include "ouro_base.h"
 #include "ring.h"
-#include "sim_net.h"
-#include "sim_random.h"
-#include "sim_trace.h"
+#include "sim_op.h"
 
 #define CQ_ENTRIES_MIN  16
 #define PATIENCE        8      /* enters */
 #define CLOCK_READS_MAX 100000 /* without a move */
-#define CHUNK_OPS       256    /* operations are allocated by so many */
-
-/* The kernel's limit for one transfer (MAX_RW_COUNT). */
-#define TRANSFER_MAX UINT32_C(0x7ffff000)
-
-enum op_state {
-    OP_FREE,
-    OP_READY,
-    OP_WAITING,
-    OP_OVERFLOWED,
-};
-
-struct sim_op {
-    struct list link;      /* free, ready (oldest first), waiting or overflowed */
-    struct list same_hash; /* in its bucket, until it completes */
-    struct io_uring_sqe sqe;
-    struct sim_socket *socket; /* referenced; NULL: needs none */
-    uint64_t sequence;         /* in the order of submission, from 1 */
-    uint64_t ready_since;      /* the enter */
-    uint32_t ready_index;
-    uint32_t done;   /* bytes moved by earlier attempts (MSG_WAITALL) */
-    int32_t result;  /* OP_OVERFLOWED */
-    int32_t verdict; /* not 0: fails with it, without an attempt */
-    enum op_state state;
-    bool is_tried;
-    bool is_doomed;    /* an error is injected into its first attempt */
-    bool is_cancelled; /* by a cancel that came too late: it must not wait any more */
-    bool is_roused;    /* as the one of its queue, see sim_socket.is_roused */
-};
-
-struct chunk {
-    struct chunk *next;
-    struct sim_op ops[CHUNK_OPS];
-};
-
-struct sim {
-    struct sim_random random;
-    struct sim_net *net;
-    struct sim_trace trace;
-    int64_t now;
-    unsigned reads_since_move; /* of the clock */
-    unsigned short_percent;
-    unsigned error_percent;
-
-    /* The queues; struct ring points here. */
-    unsigned sq_head;
-    unsigned sq_flags;
-    unsigned cq_head;
-    unsigned cq_tail;
-    unsigned cq_entries;
-    struct io_uring_sqe *sqes;
-    struct io_uring_cqe *cqes;
-
-    /* Operations. */
-    struct chunk *chunks;
-    uint32_t op_count; /* that exist, free ones included */
-    uint64_t sequence;
-    struct list free;
-    struct list overflowed;   /* completed, waiting for room in the completion queue */
-    struct list ready;        /* the same operations twice: by age here, */
-    struct sim_op **pickable; /* and as an array to pick from here */
-    uint32_t ready_count;
-    struct list *buckets;  /* operations that have not completed, by user_data */
-    uint32_t bucket_count; /* a power of two, at least op_count; also the size of `pickable` */
-
-    uint64_t enter_count;
-    unsigned fault_countdown; /* 0: none is planned */
-    int fault_code;
-};
-
-typedef int run_fn(struct sim *sim, struct sim_op *op);
-
-/* Injects an error; returns what the attempt fails with, 0 when it is to go on. */
-typedef int inject_fn(struct sim *sim, struct sim_op *op);
-
-/* What an SQE of this opcode may have, and what becomes of it. */
-enum traits {
-    HAS_SOCKET = 1,
-    HAS_ADDR = 2,
-    HAS_LEN = 4,
-    HAS_OFF = 8,   /* or addr2 */
-    CAN_WAIT = 16, /* and so, be cancelled */
-};
-
-struct opcode {
-    const char *name;
-    run_fn *run; /* NULL: there is no such operation */
-    inject_fn *inject;
-    uint32_t flags;      /* of sqe->msg_flags and its aliases, that are known */
-    uint32_t traits;     /* enum traits */
-    enum sim_wait queue; /* where it waits after -EAGAIN */
-};
-
-static const struct opcode opcodes[IORING_OP_LAST];
-
-static const struct opcode *opcode_of(const struct sim_op *op)
-{
-    static const struct opcode unknown = {.name = "?"};
-
-    return op->sqe.opcode < IORING_OP_LAST && opcodes[op->sqe.opcode].name
-               ? &opcodes[op->sqe.opcode]
-               : &unknown;
-}
 
 static struct sim *sim_of(const struct ring *ring)
 {
@@ -159,11 +55,6 @@ static struct sim *sim_of(const struct ring *ring)
 static struct sim_op *op_of(struct list *node)
 {
     return container_of(node, struct sim_op, link);
-}
-
-static void *address_of(uint64_t word)
-{
-    return (void *) (uintptr_t) word;
 }
 
 /* --- operations by user_data --------------------------------------------------------- */
@@ -284,37 +175,21 @@ static void leave_ready(struct sim *sim, struct sim_op *op)
 
 /* --- waiting ------------------------------------------------------------------------- */
 
-/*
- * The poll events that make another attempt worthwhile. A poll is told of the ends without
- * asking for them, POLLRDHUP included: there io_uring differs from poll(2).
- */
-static unsigned events_for(const struct sim_op *op)
-{
-    static const unsigned by_queue[] = {
-        [SIM_READERS] = POLLIN | POLLRDHUP | POLLERR | POLLHUP,
-        [SIM_WRITERS] = POLLOUT | POLLERR | POLLHUP,
-        [SIM_POLLERS] = POLLRDHUP | POLLERR | POLLHUP,
-    };
-    enum sim_wait queue = opcode_of(op)->queue;
-
-    return by_queue[queue] | (queue == SIM_POLLERS ? op->sqe.poll32_events : 0);
-}
-
 static void park(struct sim_op *op)
 {
     struct sim_socket *socket = op->socket;
 
-    CHECK(!(socket->family->poll(socket) & events_for(op)),
+    CHECK(!(socket->family->poll(socket) & ouro__sim_events_for(op)),
           "an operation waits although its socket is ready");
     op->state = OP_WAITING;
-    list_append(&socket->waiting[opcode_of(op)->queue], &op->link);
+    list_append(&socket->waiting[ouro__sim_opcode_of(op)->queue], &op->link);
 }
 
 static void rouse(struct sim *sim, struct sim_op *op)
 {
     list_remove(&op->link);
     op->is_roused = true;
-    op->socket->is_roused[opcode_of(op)->queue] = true;
+    op->socket->is_roused[ouro__sim_opcode_of(op)->queue] = true;
     make_ready(sim, op);
 }
 
@@ -326,7 +201,7 @@ static void rouse_first(struct sim *sim, struct sim_socket *socket, enum sim_wai
 
     if (socket->is_roused[queue] || list_is_empty(waiting))
         return;
-    if (events & events_for(op_of(waiting->next)))
+    if (events & ouro__sim_events_for(op_of(waiting->next)))
         rouse(sim, op_of(waiting->next));
 }
 
@@ -337,7 +212,7 @@ static void rouse_pollers(struct sim *sim, struct sim_socket *socket, unsigned e
 
     for (struct list *node = waiting->next; node != waiting; node = next) {
         next = node->next;
-        if (events & events_for(op_of(node)))
+        if (events & ouro__sim_events_for(op_of(node)))
             rouse(sim, op_of(node));
     }
 }
@@ -362,7 +237,7 @@ static void pass_on(struct sim *sim, struct sim_op *op)
     if (!op->is_roused)
         return;
     op->is_roused = false;
-    op->socket->is_roused[opcode_of(op)->queue] = false;
+    op->socket->is_roused[ouro__sim_opcode_of(op)->queue] = false;
     ouro__sim_net_mark_changed(sim->net, op->socket);
 }
 
@@ -409,7 +284,7 @@ static void flush_overflowed(struct sim *sim)
 
 static void complete(struct sim *sim, struct sim_op *op, int result)
 {
-    ouro__sim_trace_cqe(&sim->trace, op->sequence, opcode_of(op)->name, result);
+    ouro__sim_trace_cqe(&sim->trace, op->sequence, ouro__sim_opcode_of(op)->name, result);
     list_remove(&op->same_hash);
     pass_on(sim, op);
     if (op->socket)
@@ -417,117 +292,6 @@ static void complete(struct sim *sim, struct sim_op *op, int result)
     op->socket = NULL;
     op->result = result;
     post(sim, op);
-}
-
-/* --- operations that move bytes ------------------------------------------------------ */
-
-typedef int move_fn(struct sim_net *net, struct sim_socket *socket, void *buf, uint32_t len,
-                    int flags);
-
-/* Cuts a transfer short, now and then: at least one byte is left. */
-static uint32_t maybe_cut(struct sim *sim, uint32_t len)
-{
-    if (len < 2 || !ouro__sim_random_chance(&sim->random, sim->short_percent))
-        return len;
-    return 1 + ouro__sim_random_below(&sim->random, len - 1);
-}
-
-/*
- * `possible`: what can be moved now. MSG_WAITALL goes on until all is done, over several
- * attempts if need be; the kernel, too, retries these by itself.
- */
-static int transfer(struct sim *sim, struct sim_op *op, move_fn *move, uint32_t possible)
-{
-    uint32_t len = op->sqe.len < TRANSFER_MAX ? op->sqe.len : TRANSFER_MAX;
-    bool all = op->sqe.msg_flags & MSG_WAITALL;
-    int moved;
-
-    if (!all && possible > 0)
-        len = maybe_cut(sim, len < possible ? len : possible);
-    do {
-        moved = move(sim->net, op->socket, (char *) address_of(op->sqe.addr) + op->done,
-                     len - op->done, (int) op->sqe.msg_flags);
-        if (moved > 0)
-            op->done += (uint32_t) moved;
-    } while (moved > 0 && op->done < len && all);
-    return moved == -EAGAIN || op->done == 0 ? moved : (int) op->done;
-}
-
-static int run_recv(struct sim *sim, struct sim_op *op)
-{
-    return transfer(sim, op, ouro__sim_net_receive, ouro__sim_net_readable(op->socket));
-}
-
-static int run_send(struct sim *sim, struct sim_op *op)
-{
-    return transfer(sim, op, ouro__sim_net_send, ouro__sim_net_writable(op->socket));
-}
-
-/* Sockets have no position: -1 means that there is none, 0 is tolerated. */
-static bool is_seeking(const struct sim_op *op)
-{
-    return op->sqe.off != 0 && op->sqe.off != UINT64_MAX;
-}
-
-static int run_read(struct sim *sim, struct sim_op *op)
-{
-    if (is_seeking(op))
-        return -ESPIPE;
-    return op->sqe.len == 0 ? 0 : run_recv(sim, op);
-}
-
-static int run_write(struct sim *sim, struct sim_op *op)
-{
-    return is_seeking(op) ? -ESPIPE : run_send(sim, op);
-}
-
-/* --- the other operations ------------------------------------------------------------ */
-
-static int run_nop(struct sim *sim, struct sim_op *op)
-{
-    (void) sim;
-    (void) op;
-    return 0;
-}
-
-static int run_poll_add(struct sim *sim, struct sim_op *op)
-{
-    unsigned events = op->socket->family->poll(op->socket) & events_for(op);
-
-    (void) sim;
-    return events ? (int) events : -EAGAIN;
-}
-
-static int run_accept(struct sim *sim, struct sim_op *op)
-{
-    return ouro__sim_net_accept(sim->net, op->socket, address_of(op->sqe.addr),
-                                address_of(op->sqe.addr2));
-}
-
-static int run_connect(struct sim *sim, struct sim_op *op)
-{
-    if (op->sqe.addr2 > sizeof(struct sockaddr_storage))
-        return -EINVAL;
-    return ouro__sim_net_connect(sim->net, op->socket, address_of(op->sqe.addr),
-                                 (socklen_t) op->sqe.addr2, op->is_tried);
-}
-
-static int run_shutdown(struct sim *sim, struct sim_op *op)
-{
-    static const int hows[] = {
-        [SHUT_RD] = SIM_SHUT_RECV,
-        [SHUT_WR] = SIM_SHUT_SEND,
-        [SHUT_RDWR] = SIM_SHUT_BOTH,
-    };
-
-    if (op->sqe.len >= COUNT_OF(hows))
-        return -EINVAL;
-    return op->socket->family->shutdown(sim->net, op->socket, hows[op->sqe.len]);
-}
-
-static int run_close(struct sim *sim, struct sim_op *op)
-{
-    return ouro__sim_net_close(sim->net, op->sqe.fd);
 }
 
 /* --- cancelling ---------------------------------------------------------------------- */
@@ -553,10 +317,10 @@ static bool is_settled(const struct sim_op *op)
 {
     bool is_through = op->sqe.opcode == IORING_OP_CONNECT && op->is_roused;
 
-    return op->verdict || !(opcode_of(op)->traits & CAN_WAIT) || is_through;
+    return op->verdict || !(ouro__sim_opcode_of(op)->traits & CAN_WAIT) || is_through;
 }
 
-static int run_cancel(struct sim *sim, struct sim_op *op)
+int ouro__sim_run_cancel(struct sim *sim, struct sim_op *op)
 {
     struct sim_op *target = find_op(sim, op->sqe.addr, op);
 
@@ -573,73 +337,7 @@ static int run_cancel(struct sim *sim, struct sim_op *op)
     return 0;
 }
 
-/* --- injected errors ----------------------------------------------------------------- */
-
-static int pick_error(struct sim *sim, const uint8_t *errors, uint32_t count)
-{
-    return errors[ouro__sim_random_below(&sim->random, count)];
-}
-
-/* The connection breaks; the attempt then finds out by itself. */
-static int inject_break(struct sim *sim, struct sim_op *op)
-{
-    static const uint8_t errors[] = {ECONNRESET, ECONNRESET, ETIMEDOUT, EHOSTUNREACH};
-
-    (void) op->socket->family->fail(sim->net, op->socket,
-                                    pick_error(sim, errors, COUNT_OF(errors)));
-    return 0;
-}
-
-static int inject_connect(struct sim *sim, struct sim_op *op)
-{
-    static const uint8_t tcp[] = {ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH};
-    static const uint8_t local[] = {ECONNREFUSED, ENOMEM};
-
-    if (op->socket->state != SIM_UNCONNECTED)
-        return 0;
-    return op->socket->domain == AF_UNIX ? -pick_error(sim, local, COUNT_OF(local))
-                                         : -pick_error(sim, tcp, COUNT_OF(tcp));
-}
-
-/* The process or the machine is short of something, or the client is gone before the accept. */
-static int inject_accept(struct sim *sim, struct sim_op *op)
-{
-    static const uint8_t errors[] = {EMFILE, ENFILE, ENOBUFS, ENOMEM, ECONNABORTED};
-    int error = pick_error(sim, errors, COUNT_OF(errors));
-
-    if (op->socket->state != SIM_LISTENING)
-        return 0;
-    if (error == ECONNABORTED && !ouro__sim_net_abort_child(sim->net, op->socket))
-        return 0;
-    return -error;
-}
-
 /* --- running ------------------------------------------------------------------------- */
-
-#define RECV_FLAGS (MSG_PEEK | MSG_WAITALL | MSG_DONTWAIT | MSG_TRUNC | MSG_NOSIGNAL)
-#define SEND_FLAGS (MSG_WAITALL | MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE)
-
-#define TRANSFERS (HAS_SOCKET | HAS_ADDR | HAS_LEN | CAN_WAIT)
-
-/* Whatever is not in here gets -EINVAL. */
-/* clang-format off */
-static const struct opcode opcodes[IORING_OP_LAST] = {
-    [IORING_OP_NOP] = {"NOP", run_nop, NULL, 0, 0, 0},
-    [IORING_OP_POLL_ADD] = {"POLL_ADD", run_poll_add, NULL, UINT32_MAX, HAS_SOCKET | CAN_WAIT,
-                            SIM_POLLERS},
-    [IORING_OP_ACCEPT] = {"ACCEPT", run_accept, inject_accept, SOCK_CLOEXEC | SOCK_NONBLOCK,
-                          HAS_SOCKET | HAS_ADDR | HAS_OFF | CAN_WAIT, SIM_READERS},
-    [IORING_OP_CONNECT] = {"CONNECT", run_connect, inject_connect, 0,
-                           HAS_SOCKET | HAS_ADDR | HAS_OFF | CAN_WAIT, SIM_WRITERS},
-    [IORING_OP_RECV] = {"RECV", run_recv, inject_break, RECV_FLAGS, TRANSFERS, SIM_READERS},
-    [IORING_OP_SEND] = {"SEND", run_send, inject_break, SEND_FLAGS, TRANSFERS, SIM_WRITERS},
-    [IORING_OP_READ] = {"READ", run_read, inject_break, 0, TRANSFERS | HAS_OFF, SIM_READERS},
-    [IORING_OP_WRITE] = {"WRITE", run_write, inject_break, 0, TRANSFERS | HAS_OFF, SIM_WRITERS},
-    [IORING_OP_SHUTDOWN] = {"SHUTDOWN", run_shutdown, NULL, 0, HAS_SOCKET | HAS_LEN, 0},
-    [IORING_OP_CLOSE] = {"CLOSE", run_close, NULL, 0, 0, 0},
-    [IORING_OP_ASYNC_CANCEL] = {"ASYNC_CANCEL", run_cancel, NULL, 0, HAS_ADDR, 0},
-};
-/* clang-format on */
 
 static bool may_wait(const struct sim_op *op)
 {
@@ -650,7 +348,7 @@ static bool may_wait(const struct sim_op *op)
 
 static int attempt(struct sim *sim, struct sim_op *op)
 {
-    const struct opcode *opcode = opcode_of(op);
+    const struct opcode *opcode = ouro__sim_opcode_of(op);
     int result = op->verdict;
 
     if (!result && op->is_doomed && !op->is_tried)
@@ -700,7 +398,7 @@ static bool is_known(const struct io_uring_sqe *sqe, const struct opcode *opcode
 /* Returns 0, or what the operation is to fail with. */
 static int judge(struct sim *sim, struct sim_op *op)
 {
-    const struct opcode *opcode = opcode_of(op);
+    const struct opcode *opcode = ouro__sim_opcode_of(op);
     int code = 0;
 
     if (!is_known(&op->sqe, opcode))
@@ -718,7 +416,7 @@ static void trace_sqe(struct sim *sim, const struct sim_op *op)
 
     if (op->sqe.opcode == IORING_OP_ASYNC_CANCEL)
         target = find_op(sim, op->sqe.addr, op);
-    ouro__sim_trace_sqe(&sim->trace, op->sequence, opcode_of(op)->name, &op->sqe,
+    ouro__sim_trace_sqe(&sim->trace, op->sequence, ouro__sim_opcode_of(op)->name, &op->sqe,
                         target ? target->sequence : 0);
 }
 
@@ -732,7 +430,7 @@ static bool take(struct sim *sim, const struct io_uring_sqe *sqe)
     list_init(&op->link);
     list_append(bucket_of(sim, sqe->user_data), &op->same_hash);
     op->verdict = judge(sim, op);
-    op->is_doomed = !op->verdict && opcode_of(op)->inject &&
+    op->is_doomed = !op->verdict && ouro__sim_opcode_of(op)->inject &&
                     ouro__sim_random_chance(&sim->random, sim->error_percent);
     trace_sqe(sim, op);
     make_ready(sim, op);
