@@ -8,6 +8,7 @@
  * memory and fds back.
  */
 #include <errno.h>
+#include <sys/stat.h>
 
 #include "dispatcher.h"
 #include "op.h"
@@ -36,9 +37,13 @@ static uint64_t source_tag(const struct source *source)
 const char *ouro__op_name(enum op_kind kind)
 {
     static const char *const names[] = {
-        [OP_ACCEPT] = "accept",     [OP_CLOSE] = "close",     [OP_CONNECT] = "connect",
-        [OP_POLL] = "poll",         [OP_RECV] = "recv",       [OP_SEND] = "send",
-        [OP_SHUTDOWN] = "shutdown", [OP_USER] = "submit_sqe",
+        [OP_ACCEPT] = "accept",       [OP_CLOSE] = "close",     [OP_CONNECT] = "connect",
+        [OP_FALLOCATE] = "fallocate", [OP_FSYNC] = "fsync",     [OP_MKDIR] = "mkdir",
+        [OP_OPEN] = "open",           [OP_POLL] = "poll",       [OP_READ] = "read",
+        [OP_READV] = "readv",         [OP_RECV] = "recv",       [OP_RECVMSG] = "recvmsg",
+        [OP_RENAME] = "rename",       [OP_SEND] = "send",       [OP_SENDMSG] = "sendmsg",
+        [OP_STATX] = "stat",          [OP_UNLINK] = "unlink",   [OP_WRITE] = "write",
+        [OP_WRITEV] = "writev",       [OP_USER] = "submit_sqe",
     };
 
     return names[kind];
@@ -74,19 +79,67 @@ static void prepare(struct op *op, struct io_uring_sqe *sqe)
         io_uring_prep_connect(sqe, op->args.connect.fd, op->args.connect.address,
                               op->args.connect.address_len);
         break;
+    case OP_FALLOCATE:
+        io_uring_prep_fallocate(sqe, op->args.fallocate.fd, op->args.fallocate.mode,
+                                op->args.fallocate.offset, op->args.fallocate.len);
+        break;
+    case OP_FSYNC:
+        io_uring_prep_fsync(sqe, op->args.fsync.fd, op->args.fsync.flags);
+        break;
+    case OP_MKDIR:
+        io_uring_prep_mkdirat(sqe, op->args.mkdir.dir_fd, op->args.mkdir.path, op->args.mkdir.mode);
+        break;
+    case OP_OPEN:
+        io_uring_prep_openat(sqe, op->args.open.dir_fd, op->args.open.path, op->args.open.flags,
+                             op->args.open.mode);
+        break;
     case OP_POLL:
         io_uring_prep_poll_add(sqe, op->args.poll.fd, op->args.poll.events);
+        break;
+    case OP_READ:
+        io_uring_prep_read(sqe, op->args.read.fd, op->args.read.buf, op->args.read.len,
+                           op->args.read.offset);
+        break;
+    case OP_READV:
+        io_uring_prep_readv(sqe, op->args.readv.fd, op->args.readv.parts, op->args.readv.count,
+                            op->args.readv.offset);
         break;
     case OP_RECV:
         io_uring_prep_recv(sqe, op->args.recv.fd, op->args.recv.buf, op->args.recv.len,
                            op->args.recv.flags);
         break;
+    case OP_RECVMSG:
+        io_uring_prep_recvmsg(sqe, op->args.recvmsg.fd, op->args.recvmsg.message,
+                              op->args.recvmsg.flags);
+        break;
+    case OP_RENAME:
+        io_uring_prep_renameat(sqe, op->args.rename.from_dir_fd, op->args.rename.from,
+                               op->args.rename.to_dir_fd, op->args.rename.to,
+                               op->args.rename.flags);
+        break;
     case OP_SEND:
         io_uring_prep_send(sqe, op->args.send.fd, op->args.send.buf, op->args.send.len,
                            op->args.send.flags);
         break;
-    case OP_SHUTDOWN:
-        io_uring_prep_shutdown(sqe, op->args.shutdown.fd, op->args.shutdown.how);
+    case OP_SENDMSG:
+        io_uring_prep_sendmsg(sqe, op->args.sendmsg.fd, op->args.sendmsg.message,
+                              op->args.sendmsg.flags);
+        break;
+    case OP_STATX:
+        io_uring_prep_statx(sqe, op->args.statx.dir_fd, op->args.statx.path, op->args.statx.flags,
+                            op->args.statx.mask, op->args.statx.buf);
+        break;
+    case OP_UNLINK:
+        io_uring_prep_unlinkat(sqe, op->args.unlink.dir_fd, op->args.unlink.path,
+                               op->args.unlink.flags);
+        break;
+    case OP_WRITE:
+        io_uring_prep_write(sqe, op->args.write.fd, op->args.write.buf, op->args.write.len,
+                            op->args.write.offset);
+        break;
+    case OP_WRITEV:
+        io_uring_prep_writev(sqe, op->args.writev.fd, op->args.writev.parts, op->args.writev.count,
+                             op->args.writev.offset);
         break;
     case OP_USER:
         op->args.user.prep(sqe, op->args.user.arg);
@@ -204,17 +257,61 @@ void ouro__source_cancel(struct dispatcher *dispatcher, struct source *source)
     }
 }
 
+static void mark_parts_filled(const struct iovec *parts, size_t count, size_t bytes)
+{
+    for (size_t i = 0; i < count && bytes > 0; i++) {
+        size_t len = parts[i].iov_len < bytes ? parts[i].iov_len : bytes;
+
+        memory_filled_by_kernel(parts[i].iov_base, len);
+        bytes -= len;
+    }
+}
+
+/* With MSG_TRUNC the result may be larger than the buffer. */
+static void mark_buffer_filled(void *buf, size_t len, size_t bytes)
+{
+    memory_filled_by_kernel(buf, bytes < len ? bytes : len);
+}
+
+static void mark_message_filled(struct msghdr *message, size_t bytes)
+{
+    mark_parts_filled(message->msg_iov, message->msg_iovlen, bytes);
+    memory_filled_by_kernel(message, sizeof(*message));
+    if (message->msg_name)
+        memory_filled_by_kernel(message->msg_name, message->msg_namelen);
+    if (message->msg_control)
+        memory_filled_by_kernel(message->msg_control, message->msg_controllen);
+}
+
 /* The kernel wrote to memory behind the back of Valgrind; it wants to be told. */
 static void mark_filled(const struct op *op, int32_t result)
 {
-    if (op->kind == OP_RECV && result > 0) {
-        size_t len = op->args.recv.len;
-
-        /* With MSG_TRUNC the result may be larger than the buffer. */
-        memory_filled_by_kernel(op->args.recv.buf, (size_t) result < len ? (size_t) result : len);
-    } else if (op->kind == OP_ACCEPT && op->args.accept.address) {
-        memory_filled_by_kernel(op->args.accept.address_len, sizeof(socklen_t));
-        memory_filled_by_kernel(op->args.accept.address, *op->args.accept.address_len);
+    if (result < 0)
+        return;
+    switch (op->kind) {
+    case OP_ACCEPT:
+        if (op->args.accept.address) {
+            memory_filled_by_kernel(op->args.accept.address_len, sizeof(socklen_t));
+            memory_filled_by_kernel(op->args.accept.address, *op->args.accept.address_len);
+        }
+        break;
+    case OP_READ:
+        mark_buffer_filled(op->args.read.buf, op->args.read.len, (size_t) result);
+        break;
+    case OP_READV:
+        mark_parts_filled(op->args.readv.parts, op->args.readv.count, (size_t) result);
+        break;
+    case OP_RECV:
+        mark_buffer_filled(op->args.recv.buf, op->args.recv.len, (size_t) result);
+        break;
+    case OP_RECVMSG:
+        mark_message_filled(op->args.recvmsg.message, (size_t) result);
+        break;
+    case OP_STATX:
+        memory_filled_by_kernel(op->args.statx.buf, sizeof(*op->args.statx.buf));
+        break;
+    default:
+        break;
     }
 }
 

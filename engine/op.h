@@ -32,6 +32,8 @@
 #include <liburing.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/uio.h>
 
 #include "ouro_uring.h"
 #include "task.h"
@@ -42,10 +44,22 @@ enum op_kind {
     OP_ACCEPT,
     OP_CLOSE,
     OP_CONNECT,
+    OP_FALLOCATE,
+    OP_FSYNC,
+    OP_MKDIR,
+    OP_OPEN,
     OP_POLL,
+    OP_READ,
+    OP_READV,
     OP_RECV,
+    OP_RECVMSG,
+    OP_RENAME,
     OP_SEND,
-    OP_SHUTDOWN,
+    OP_SENDMSG,
+    OP_STATX,
+    OP_UNLINK,
+    OP_WRITE,
+    OP_WRITEV,
     OP_USER /* filled in by the caller of ouro_submit_sqe() */
 };
 
@@ -73,8 +87,40 @@ struct op {
         } connect;
         struct {
             int fd;
+            int mode;
+            uint64_t offset, len;
+        } fallocate;
+        struct {
+            int fd;
+            unsigned flags;
+        } fsync;
+        struct {
+            int dir_fd;
+            mode_t mode;
+            const char *path;
+        } mkdir;
+        struct {
+            int dir_fd;
+            int flags;
+            const char *path;
+            mode_t mode;
+        } open;
+        struct {
+            int fd;
             unsigned events;
         } poll;
+        struct {
+            int fd;
+            unsigned len;
+            void *buf;
+            uint64_t offset; /* -1: where the file's position is, which moves */
+        } read;
+        struct {
+            int fd;
+            unsigned count;
+            const struct iovec *parts;
+            uint64_t offset;
+        } readv;
         struct {
             int fd;
             int flags;
@@ -83,14 +129,49 @@ struct op {
         } recv;
         struct {
             int fd;
+            unsigned flags;
+            struct msghdr *message;
+        } recvmsg;
+        struct {
+            int from_dir_fd, to_dir_fd;
+            const char *from, *to;
+            unsigned flags;
+        } rename;
+        struct {
+            int fd;
             int flags;
             const void *buf;
             size_t len;
         } send;
         struct {
             int fd;
-            int how;
-        } shutdown;
+            unsigned flags;
+            const struct msghdr *message;
+        } sendmsg;
+        struct {
+            int dir_fd;
+            int flags;
+            const char *path;
+            unsigned mask;
+            struct statx *buf;
+        } statx;
+        struct {
+            int dir_fd;
+            int flags;
+            const char *path;
+        } unlink;
+        struct {
+            int fd;
+            unsigned len;
+            const void *buf;
+            uint64_t offset; /* as in `read` */
+        } write;
+        struct {
+            int fd;
+            unsigned count;
+            const struct iovec *parts;
+            uint64_t offset;
+        } writev;
         struct {
             ouro_prep_fn *prep;
             void *arg;

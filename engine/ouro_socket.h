@@ -106,10 +106,10 @@ OURO_API OURO_TASK int ouro_send_all(int fd, const void *buf, size_t len, size_t
 /*
  * ouro_shutdown - shutdown(2); `how` is SHUT_RD, SHUT_WR or SHUT_RDWR
  *
- * Context: task, may suspend; a clean-up call: it is never interrupted.
+ * Context: task.
  * Returns: 0; -ENOTCONN or another -errno of shutdown(2).
  */
-OURO_API OURO_TASK int ouro_shutdown(int fd, int how);
+OURO_API int ouro_shutdown(int fd, int how);
 
 /*
  * ouro_close - close(2)

@@ -14,7 +14,7 @@
  * further backend stays possible; a backend answers -EINVAL to anything else.
  *
  *   NOP, POLL_ADD (single shot), ACCEPT (single shot), CONNECT, RECV, SEND, READ
- *   and WRITE (offset -1), SHUTDOWN, CLOSE, ASYNC_CANCEL by user_data (one match)
+ *   and WRITE (offset -1), CLOSE, ASYNC_CANCEL by user_data (one match)
  *
  * No IOSQE_* flags, no links, no direct descriptors, no registered buffers.
  *
@@ -55,6 +55,7 @@ struct ring_backend {
     int (*socket)(struct ring *ring, int domain, int type, int protocol);
     int (*bind)(struct ring *ring, int fd, const struct sockaddr *address, socklen_t len);
     int (*listen)(struct ring *ring, int fd, int backlog);
+    int (*shutdown)(struct ring *ring, int fd, int how);
     int (*getsockname)(struct ring *ring, int fd, struct sockaddr *address, socklen_t *len);
     int (*getpeername)(struct ring *ring, int fd, struct sockaddr *address, socklen_t *len);
     int (*getsockopt)(struct ring *ring, int fd, int level, int option, void *value,

@@ -591,6 +591,23 @@ static int sim_listen(struct ring *ring, int fd, int backlog)
     return counted(ring, SIM_CALL_LISTEN, fd, backlog, 0, code);
 }
 
+static int sim_shutdown(struct ring *ring, int fd, int how)
+{
+    static const int hows[] = {
+        [SHUT_RD] = SIM_SHUT_RECV,
+        [SHUT_WR] = SIM_SHUT_SEND,
+        [SHUT_RDWR] = SIM_SHUT_BOTH,
+    };
+    struct sim_net *net = sim_of(ring)->net;
+    int code;
+    struct sim_socket *socket = ouro__sim_net_find(net, fd, &code);
+
+    if (socket)
+        code = (unsigned) how < COUNT_OF(hows) ? socket->family->shutdown(net, socket, hows[how])
+                                               : -EINVAL;
+    return counted(ring, SIM_CALL_SHUTDOWN, fd, how, 0, code);
+}
+
 static int name_of(struct ring *ring, int fd, bool of_peer, struct sockaddr *address,
                    socklen_t *len)
 {
@@ -668,6 +685,7 @@ static const struct ring_backend backend = {
     .socket = sim_socket,
     .bind = sim_bind,
     .listen = sim_listen,
+    .shutdown = sim_shutdown,
     .getsockname = sim_getsockname,
     .getpeername = sim_getpeername,
     .getsockopt = sim_getsockopt,

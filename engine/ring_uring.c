@@ -119,6 +119,11 @@ static int uring_listen(struct ring *ring, int fd, int backlog)
     return counted(ring, listen(fd, backlog));
 }
 
+static int uring_shutdown(struct ring *ring, int fd, int how)
+{
+    return counted(ring, shutdown(fd, how));
+}
+
 static int uring_getsockname(struct ring *ring, int fd, struct sockaddr *address, socklen_t *len)
 {
     return counted(ring, getsockname(fd, address, len));
@@ -158,6 +163,7 @@ static const struct ring_backend backend = {
     .socket = uring_socket,
     .bind = uring_bind,
     .listen = uring_listen,
+    .shutdown = uring_shutdown,
     .getsockname = uring_getsockname,
     .getpeername = uring_getpeername,
     .getsockopt = uring_getsockopt,

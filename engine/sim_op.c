@@ -125,19 +125,6 @@ static int run_connect(struct sim *sim, struct sim_op *op)
                                  (socklen_t) op->sqe.addr2, op->is_tried);
 }
 
-static int run_shutdown(struct sim *sim, struct sim_op *op)
-{
-    static const int hows[] = {
-        [SHUT_RD] = SIM_SHUT_RECV,
-        [SHUT_WR] = SIM_SHUT_SEND,
-        [SHUT_RDWR] = SIM_SHUT_BOTH,
-    };
-
-    if (op->sqe.len >= COUNT_OF(hows))
-        return -EINVAL;
-    return op->socket->family->shutdown(sim->net, op->socket, hows[op->sqe.len]);
-}
-
 static int run_close(struct sim *sim, struct sim_op *op)
 {
     return ouro__sim_net_close(sim->net, op->sqe.fd);
@@ -205,7 +192,6 @@ const struct opcode ouro__sim_opcodes[IORING_OP_LAST] = {
     [IORING_OP_SEND] = {"SEND", run_send, inject_break, SEND_FLAGS, TRANSFERS, SIM_WRITERS},
     [IORING_OP_READ] = {"READ", run_read, inject_break, 0, TRANSFERS | HAS_OFF, SIM_READERS},
     [IORING_OP_WRITE] = {"WRITE", run_write, inject_break, 0, TRANSFERS | HAS_OFF, SIM_WRITERS},
-    [IORING_OP_SHUTDOWN] = {"SHUTDOWN", run_shutdown, NULL, 0, HAS_SOCKET | HAS_LEN, 0},
     [IORING_OP_CLOSE] = {"CLOSE", run_close, NULL, 0, 0, 0},
     [IORING_OP_ASYNC_CANCEL] = {"ASYNC_CANCEL", ouro__sim_run_cancel, NULL, 0, HAS_ADDR, 0},
 };

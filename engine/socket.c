@@ -64,6 +64,13 @@ int ouro_listen(const struct ouro_address *address, int backlog)
     return fd;
 }
 
+int ouro_shutdown(int fd, int how)
+{
+    struct ring *ring = ring_of_task("ouro_shutdown() needs a task");
+
+    return ring->backend->shutdown(ring, fd, how);
+}
+
 int ouro_getsockname(int fd, struct ouro_address *ret_address)
 {
     struct ring *ring = ring_of_task("ouro_getsockname() needs a task");
@@ -176,13 +183,6 @@ int ouro_send_all(int fd, const void *buf, size_t len, size_t *ret_sent)
     if (ret_sent)
         *ret_sent = sent;
     return result < 0 ? (int) result : 0;
-}
-
-int ouro_shutdown(int fd, int how)
-{
-    struct op op = {.kind = OP_SHUTDOWN, .args.shutdown = {.fd = fd, .how = how}};
-
-    return (int) ouro__op_call(&op, OP_CLEANUP);
 }
 
 int ouro_close(int fd)

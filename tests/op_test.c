@@ -915,13 +915,11 @@ static void test_operations_report_their_own_errors(void)
 
 static void test_every_operation_has_a_name(void)
 {
+    for (int kind = OP_ACCEPT; kind <= OP_USER; kind++)
+        for (int other = OP_ACCEPT; other < kind; other++)
+            CU_ASSERT_STRING_NOT_EQUAL(ouro__op_name((enum op_kind) kind),
+                                       ouro__op_name((enum op_kind) other));
     CU_ASSERT_STRING_EQUAL(ouro__op_name(OP_ACCEPT), "accept");
-    CU_ASSERT_STRING_EQUAL(ouro__op_name(OP_CLOSE), "close");
-    CU_ASSERT_STRING_EQUAL(ouro__op_name(OP_CONNECT), "connect");
-    CU_ASSERT_STRING_EQUAL(ouro__op_name(OP_POLL), "poll");
-    CU_ASSERT_STRING_EQUAL(ouro__op_name(OP_RECV), "recv");
-    CU_ASSERT_STRING_EQUAL(ouro__op_name(OP_SEND), "send");
-    CU_ASSERT_STRING_EQUAL(ouro__op_name(OP_SHUTDOWN), "shutdown");
     CU_ASSERT_STRING_EQUAL(ouro__op_name(OP_USER), "submit_sqe");
 }
 

@@ -119,10 +119,7 @@ static inline int driver_cancel(struct driver *driver, unsigned tag)
 
 static inline int driver_shutdown(struct driver *driver, int fd, int how)
 {
-    struct io_uring_sqe sqe = {0};
-
-    io_uring_prep_shutdown(&sqe, fd, how);
-    return driver_do(driver, &sqe);
+    return driver->ring.backend->shutdown(&driver->ring, fd, how);
 }
 
 static inline int driver_close_fd(struct driver *driver, int fd)

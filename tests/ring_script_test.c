@@ -248,9 +248,6 @@ static void prepare(struct stage *stage, const struct step *step, char *buf,
     case VERB_READ:
         io_uring_prep_read(sqe, fd, buf, (unsigned) step->n, (uint64_t) -1);
         break;
-    case VERB_SHUTDOWN:
-        io_uring_prep_shutdown(sqe, fd, step->n);
-        break;
     case VERB_CLOSE:
         io_uring_prep_close(sqe, fd);
         break;
@@ -402,6 +399,11 @@ static int do_listen(struct stage *stage, const struct step *step)
     return ring->backend->listen(ring, stage->fds[step->who], step->n);
 }
 
+static int do_shutdown(struct stage *stage, const struct step *step)
+{
+    return driver_shutdown(&stage->driver, stage->fds[step->who], step->n);
+}
+
 static int do_step(struct stage *stage, const struct step *step)
 {
     switch (step->verb) {
@@ -411,6 +413,8 @@ static int do_step(struct stage *stage, const struct step *step)
         return do_bind(stage, step);
     case VERB_LISTEN:
         return do_listen(stage, step);
+    case VERB_SHUTDOWN:
+        return do_shutdown(stage, step);
     case VERB_PENDING:
         return do_pending(stage, step);
     case VERB_RESULT:

@@ -526,7 +526,6 @@ static void test_unknown_sqes_are_invalid(void)
         {.opcode = IORING_OP_ACCEPT, .file_index = 1},
         {.opcode = IORING_OP_ACCEPT, .ioprio = IORING_ACCEPT_MULTISHOT},
         {.opcode = IORING_OP_POLL_ADD, .len = IORING_POLL_ADD_MULTI},
-        {.opcode = IORING_OP_SHUTDOWN, .addr = 1},
         {.opcode = IORING_OP_CLOSE, .len = 1},
         {.opcode = IORING_OP_CLOSE, .file_index = 1},
         {.opcode = IORING_OP_ASYNC_CANCEL, .cancel_flags = IORING_ASYNC_CANCEL_ANY},
@@ -551,7 +550,7 @@ static void test_foreign_descriptors_are_not_for_the_simulation(void)
                  {1 << 20, -EBADF}, {INT32_MAX, -EBADF}};
     static const uint8_t opcodes[] = {IORING_OP_POLL_ADD, IORING_OP_ACCEPT, IORING_OP_CONNECT,
                                       IORING_OP_RECV,     IORING_OP_SEND,   IORING_OP_READ,
-                                      IORING_OP_WRITE,    IORING_OP_CLOSE,  IORING_OP_SHUTDOWN};
+                                      IORING_OP_WRITE,    IORING_OP_CLOSE};
     struct sockaddr_storage address = {.ss_family = AF_INET};
     struct driver driver;
     struct ring *ring = &driver.ring;
