@@ -23,6 +23,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #include "dispatcher.h"
 
@@ -93,11 +94,13 @@ static void bury(struct dispatcher *self, struct ouro_task *task)
 
 static void resume(struct dispatcher *self, struct ouro_task *task)
 {
-    self->wakeup_count++;
-    self->current = task;
+    /* A watchdog's thread reads these two: plain moves, but said so. */
+    __atomic_store_n(&self->wakeup_count, self->wakeup_count + 1, __ATOMIC_RELAXED);
+    __atomic_store_n(&self->current, task, __ATOMIC_RELAXED);
+    self->budget = TASK_BUDGET;
     task->state = TASK_RUNNING;
     ouro__coro_switch(self->home, task->innermost);
-    self->current = NULL;
+    __atomic_store_n(&self->current, NULL, __ATOMIC_RELAXED);
     if (unlikely(task->state == TASK_ENDED))
         bury(self, task);
 }
@@ -145,8 +148,9 @@ static void run_tasks(struct dispatcher *self)
 /* Whether there is nothing to do but to run tasks. Looks at memory only. */
 static bool only_tasks_wait(const struct dispatcher *self)
 {
-    return self->run_first && !self->has_backlog && ouro__ring_unsubmitted(&self->ring) == 0 &&
-           ouro__ring_completed(&self->ring) == 0 && !ouro__ring_wants_enter(&self->ring);
+    return self->run_first && !self->late_first && !self->has_backlog &&
+           ouro__ring_unsubmitted(&self->ring) == 0 && ouro__ring_completed(&self->ring) == 0 &&
+           !ouro__ring_wants_enter(&self->ring);
 }
 
 /*
@@ -201,8 +205,8 @@ static int enter_outcome(int code)
 static int submit_and_wait(struct dispatcher *self)
 {
     /* What found no room in the queue finds it now, and must not wait for our sleep to end. */
-    bool must_wait =
-        !self->run_first && !self->has_backlog && ouro__ring_completed(&self->ring) == 0;
+    bool must_wait = !self->run_first && !self->late_first && !self->has_backlog &&
+                     ouro__ring_completed(&self->ring) == 0;
     unsigned before;
     int code;
 
@@ -263,13 +267,27 @@ static void prefetch_timer_task(const struct dispatcher *self)
         __builtin_prefetch(ouro__task_table_slot(&self->tasks, self->timers.entries[0].timer));
 }
 
+/*
+ * Without deadlines nobody needs the exact time; 3 ns for that of the kernel's last tick is all
+ * that "since about when" is worth. The simulated clock stands still without deadlines.
+ */
+static void note_time(struct dispatcher *self)
+{
+    struct timespec now;
+
+    if (!self->ring.simulated && !clock_gettime(CLOCK_MONOTONIC_COARSE, &now))
+        self->noted_time = now.tv_sec * OURO_SECOND + now.tv_nsec;
+}
+
 static void expire_deadlines(struct dispatcher *self)
 {
     uint32_t index;
     int64_t now;
 
-    if (wait_deadline(self) == OURO_FOREVER)
+    if (wait_deadline(self) == OURO_FOREVER) {
+        note_time(self);
         return;
+    }
     now = ouro__dispatcher_now(self);
     while (ouro__timer_heap_pop(&self->timers, now, &index)) {
         prefetch_timer_task(self);
@@ -277,6 +295,19 @@ static void expire_deadlines(struct dispatcher *self)
     }
     if (unlikely(now >= self->trim_deadline))
         trim(self, now);
+}
+
+/* Those who gave way come last. */
+static void enqueue_late(struct dispatcher *self)
+{
+    if (likely(!self->late_first))
+        return;
+    if (self->run_first)
+        self->run_last->run_next = self->late_first;
+    else
+        self->run_first = self->late_first;
+    self->run_last = self->late_last;
+    self->late_first = NULL;
 }
 
 int ouro__dispatcher_turn(struct dispatcher *self)
@@ -290,6 +321,7 @@ int ouro__dispatcher_turn(struct dispatcher *self)
     code = submit_and_wait(self);
     reap(self);
     expire_deadlines(self);
+    enqueue_late(self);
     run_rounds(self);
     return code;
 }

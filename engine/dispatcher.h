@@ -20,11 +20,15 @@
 struct dispatcher {
     struct ouro_task *current; /* NULL between tasks */
     struct ouro_task *run_first;
-    struct ouro_task *run_last; /* valid when run_first is not NULL */
-    struct coro *home;          /* the stack that ouro_run() was called on */
-    unsigned no_suspend_depth;  /* of the running task; see ouro_no_suspend_begin() */
-    unsigned in_flight_count;   /* call ops staged or submitted */
+    struct ouro_task *run_last;   /* valid when run_first is not NULL */
+    struct ouro_task *late_first; /* gave way to all that the next turn wakes */
+    struct ouro_task *late_last;
+    struct coro *home;         /* the stack that ouro_run() was called on */
+    unsigned no_suspend_depth; /* of the running task; see ouro_no_suspend_begin() */
+    unsigned budget;           /* calls that the running task may still make without waiting */
+    unsigned in_flight_count;  /* call ops staged or submitted */
     uint64_t wakeup_count;
+    int64_t noted_time; /* the clock as last read, at most a turn and a tick of the kernel ago */
     struct ring ring;
     struct timer_heap timers; /* by task index: the task's nearest deadline */
     struct task_table tasks;  /* of struct ouro_task */
@@ -36,6 +40,8 @@ struct dispatcher {
     struct list sources; /* sources that found the queue full */
     struct list source_cancels;
 
+    uint64_t slice_turn;   /* the turn that `slice_end` is of */
+    int64_t slice_end;     /* from then on checkpoints of this turn give way */
     int64_t trim_deadline; /* when to give spare memory back next; OURO_FOREVER: none */
     bool is_stopping;      /* new tasks start out cancelled */
     uint32_t task_count;   /* that have not ended */
@@ -44,6 +50,7 @@ struct dispatcher {
     uint64_t sqe_count;
     uint64_t cqe_count;
     uint64_t spawn_count;
+    uint64_t select_choice; /* which of several ready cases the last ouro_select() took */
 };
 
 /* The running thread's loop; NULL outside ouro_run(). */
@@ -82,9 +89,34 @@ static inline void ouro__dispatcher_enqueue(struct dispatcher *self, struct ouro
  */
 int ouro__dispatcher_turn(struct dispatcher *self);
 
+/*
+ * How long tasks may compute in one turn before ouro_checkpoint() gives way, and how many
+ * calls in a row may complete without waiting.
+ */
+#define TASK_SLICE  (200 * OURO_MICROSECOND)
+#define TASK_BUDGET 128
+
 static inline int64_t ouro__dispatcher_now(struct dispatcher *self)
 {
-    return self->ring.backend->now(&self->ring);
+    self->noted_time = self->ring.backend->now(&self->ring);
+    return self->noted_time;
+}
+
+/* park.c: lets all others run, also those that the next turn wakes. */
+void ouro__task_give_way_to_turn(void);
+
+/* park.c: the running task has used its budget up: lets the others run, if it may suspend. */
+void ouro__task_give_way(void);
+
+/*
+ * For calls that may wait and found no reason to: after a number of them in a row the task
+ * gives way, so that one which only takes free locks starves nobody. To be called when the
+ * work is done; interruptions are left for the next call.
+ */
+static inline void ouro__task_charge(void)
+{
+    if (unlikely(--ouro__dispatcher->budget == 0))
+        ouro__task_give_way();
 }
 
 /* park.c: the task's deadline has come: ends its sleep, expires its scopes. */

@@ -103,6 +103,19 @@ OURO_API ouro_task_id ouro_self(void);
 OURO_API OURO_TASK int ouro_yield(void);
 
 /*
+ * ouro_checkpoint - let others run if tasks have computed for long
+ *
+ * For loops that compute: call it every some ten microseconds. It costs a reading of the
+ * clock (24 ns), and yields when tasks have computed for 200 us since the loop last
+ * looked at its ring and its timers. Calls that may wait but need not (a free lock, a full
+ * channel) have a budget of their own: after 128 in a row they yield.
+ *
+ * Context: task, may suspend.
+ * Returns: 0; -ECANCELED, -ETIMEDOUT.
+ */
+OURO_API OURO_TASK int ouro_checkpoint(void);
+
+/*
  * ouro_no_suspend_begin, ouro_no_suspend_end - forbid suspending for a while
  *
  * For callbacks of libraries that must not be re-entered: in between, a call that would

@@ -40,6 +40,34 @@ void ouro__task_yield(struct wait *wait)
     suspend(ouro__dispatcher, wait);
 }
 
+static const struct wait_kind yield_wait_kind = {.name = "yield", .interrupt = NULL};
+
+void ouro__task_give_way(void)
+{
+    struct dispatcher *dispatcher = ouro__dispatcher;
+    struct wait wait = {&yield_wait_kind, dispatcher->current, 0};
+
+    dispatcher->budget = TASK_BUDGET;
+    if (dispatcher->current && dispatcher->no_suspend_depth == 0)
+        ouro__task_yield(&wait);
+}
+
+void ouro__task_give_way_to_turn(void)
+{
+    struct dispatcher *dispatcher = ouro__dispatcher;
+    struct ouro_task *task = dispatcher->current;
+    struct wait wait = {&yield_wait_kind, task, 0};
+
+    task->state = TASK_RUNNABLE;
+    task->run_next = NULL;
+    if (dispatcher->late_first)
+        dispatcher->late_last->run_next = task;
+    else
+        dispatcher->late_first = task;
+    dispatcher->late_last = task;
+    suspend(dispatcher, &wait);
+}
+
 void ouro__task_wake(struct wait *wait, int result)
 {
     wait->result = result;

@@ -125,6 +125,9 @@ int ouro__ring_sim_open(struct ring *ring, const struct ring_config *config,
 /* For tests on a simulated ring: a number that is the same for runs with the same trace. */
 uint64_t ouro__ring_sim_trace_hash(const struct ring *ring);
 
+/* Likewise: time passes while a task computes. */
+void ouro__ring_sim_pass_time(struct ring *ring, int64_t span_ns);
+
 /* Likewise: the `nth` enter() from now (1: the next) takes nothing and returns `code`. */
 void ouro__ring_sim_fail_enter(struct ring *ring, unsigned nth, int code);
 

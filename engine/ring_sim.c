@@ -765,3 +765,11 @@ void ouro__ring_sim_fail_enter(struct ring *ring, unsigned nth, int code)
     sim->fault_countdown = nth;
     sim->fault_code = code;
 }
+
+void ouro__ring_sim_pass_time(struct ring *ring, int64_t span_ns)
+{
+    struct sim *sim = sim_of(ring);
+
+    sim->now += span_ns;
+    ouro__sim_trace_clock(&sim->trace, span_ns);
+}

@@ -250,14 +250,40 @@ ouro_task_id ouro_self(void)
 
 int ouro_yield(void)
 {
-    static const struct wait_kind yield_kind = {.name = "yield", .interrupt = NULL};
-    struct ouro_task *self = ouro__dispatcher_task("ouro_yield() needs a task");
-    struct wait wait = {&yield_kind, self, 0};
-    int code = ouro__task_interruption();
+    int code;
 
+    (void) ouro__dispatcher_task("ouro_yield() needs a task");
+    code = ouro__task_interruption();
     if (unlikely(code))
         return code;
-    ouro__task_yield(&wait);
+    CHECK(ouro__dispatcher->no_suspend_depth == 0, "ouro_yield() inside a library's callback");
+    ouro__task_give_way();
+    return ouro__task_interruption();
+}
+
+/* Whether tasks have computed for long enough in this turn; the first to ask starts the watch. */
+static bool slice_is_over(struct dispatcher *dispatcher)
+{
+    int64_t now = ouro__dispatcher_now(dispatcher);
+
+    if (dispatcher->slice_turn != dispatcher->turn_count) {
+        dispatcher->slice_turn = dispatcher->turn_count;
+        dispatcher->slice_end = now + TASK_SLICE;
+    }
+    return now >= dispatcher->slice_end;
+}
+
+int ouro_checkpoint(void)
+{
+    int code;
+
+    (void) ouro__dispatcher_task("ouro_checkpoint() needs a task");
+    code = ouro__task_interruption();
+    if (unlikely(code))
+        return code;
+    if (likely(!slice_is_over(ouro__dispatcher)))
+        return 0;
+    ouro__task_give_way_to_turn();
     return ouro__task_interruption();
 }
 

@@ -397,6 +397,142 @@ static void test_yield_lets_those_run_who_were_runnable(void)
     CU_ASSERT_STRING_EQUAL(log.text, "1aA2b3");
 }
 
+/* --- giving way ---------------------------------------------------------------------------- */
+
+#define COMPUTING_NS (50 * OURO_MILLISECOND)
+#define STEP_NS      (70 * OURO_MICROSECOND)
+#define SLEEP_NS     (1 * OURO_MILLISECOND)
+
+struct computing {
+    int running_count;
+    int64_t latest_ns; /* how late the latest wake-up was */
+};
+
+static int compute(void *arg)
+{
+    struct computing *computing = arg;
+
+    for (int64_t spent = 0; spent < COMPUTING_NS; spent += STEP_NS) {
+        ouro__ring_sim_pass_time(&ouro__dispatcher->ring, STEP_NS);
+        CU_ASSERT_EQUAL(ouro_checkpoint(), 0);
+    }
+    computing->running_count--;
+    return 0;
+}
+
+static int sleep_beside(void *arg)
+{
+    struct computing *computing = arg;
+
+    while (computing->running_count > 0) {
+        int64_t deadline = ouro_now() + SLEEP_NS;
+        int64_t late;
+
+        CU_ASSERT_EQUAL(ouro_sleep_until(deadline), 0);
+        late = ouro_now() - deadline;
+        if (late > computing->latest_ns)
+            computing->latest_ns = late;
+    }
+    return 0;
+}
+
+static int compute_beside_sleepers(void *arg)
+{
+    struct computing *computing = arg;
+    struct ouro_group group;
+    int count = computing->running_count;
+
+    ouro_group_init(&group);
+    for (int i = 0; i < 8; i++)
+        CU_ASSERT_EQUAL(ouro_group_spawn(&group, sleep_beside, computing), 0);
+    for (int i = 0; i < count; i++)
+        CU_ASSERT_EQUAL(ouro_group_spawn(&group, compute, computing), 0);
+    return ouro_group_wait(&group);
+}
+
+/* A turn ends with the slice, but for the step that is under way in each task. */
+static void test_checkpoints_bound_how_late_others_wake(void)
+{
+    for (int count = 1; count <= 4; count++) {
+        struct computing computing = {.running_count = count};
+
+        CU_ASSERT_EQUAL(run_sim(compute_beside_sleepers, &computing), 0);
+        CU_ASSERT(computing.latest_ns > 0);
+        CU_ASSERT(computing.latest_ns <= TASK_SLICE + count * STEP_NS);
+    }
+}
+
+static int checkpoint_for_ever(void *arg)
+{
+    (void) arg;
+    for (;;) {
+        int code = ouro_checkpoint();
+
+        ouro__ring_sim_pass_time(&ouro__dispatcher->ring, STEP_NS);
+        if (code)
+            return code;
+    }
+}
+
+static int interrupt_computing(void *arg)
+{
+    struct ouro_timeout limit;
+    ouro_task_id id = ouro_spawn(checkpoint_for_ever, NULL);
+    int result = 0;
+
+    (void) arg;
+    CU_ASSERT_EQUAL(ouro_sleep(OURO_MILLISECOND), 0);
+    CU_ASSERT_EQUAL(ouro_cancel(id), 0);
+    CU_ASSERT_EQUAL(ouro_join(id, &result), 0);
+    CU_ASSERT_EQUAL(result, -ECANCELED);
+    ouro_timeout_begin(&limit, OURO_MILLISECOND);
+    CU_ASSERT_EQUAL(checkpoint_for_ever(NULL), -ETIMEDOUT);
+    CU_ASSERT_EQUAL(ouro_timeout_end(&limit), -ETIMEDOUT);
+    return 0;
+}
+
+static void test_checkpoints_hear_of_interruptions(void)
+{
+    CU_ASSERT_EQUAL(run_sim(interrupt_computing, NULL), 0);
+}
+
+static int charge_until(void *arg)
+{
+    const bool *is_over = arg;
+    int count = 0;
+
+    while (!*is_over) {
+        ouro__task_charge();
+        count++;
+    }
+    return count;
+}
+
+static int set_after_a_yield(void *arg)
+{
+    CU_ASSERT_EQUAL(ouro_yield(), 0);
+    *(bool *) arg = true;
+    return 0;
+}
+
+static int charge_beside_another(void *arg)
+{
+    bool is_over = false;
+    ouro_task_id charging = ouro_spawn(charge_until, &is_over);
+    ouro_task_id other = ouro_spawn(set_after_a_yield, &is_over);
+    int count = 0;
+
+    (void) arg;
+    CU_ASSERT_EQUAL(ouro_join(charging, &count), 0);
+    CU_ASSERT_EQUAL(count, 2 * TASK_BUDGET);
+    return ouro_join(other, NULL);
+}
+
+static void test_calls_that_never_wait_give_way_when_the_budget_is_used_up(void)
+{
+    CU_ASSERT_EQUAL(run_sim(charge_beside_another, NULL), 0);
+}
+
 /* --- cancelling ---------------------------------------------------------------------------- */
 
 static int sleep_logging(void *arg)
@@ -1132,6 +1268,9 @@ const struct test task_tests[] = {
     TEST(test_bad_options_are_refused),
     TEST(test_tasks_take_turns),
     TEST(test_yield_lets_those_run_who_were_runnable),
+    TEST(test_checkpoints_bound_how_late_others_wake),
+    TEST(test_checkpoints_hear_of_interruptions),
+    TEST(test_calls_that_never_wait_give_way_when_the_budget_is_used_up),
     TEST(test_task_cancelled_before_it_ran_runs_and_fails_in_its_first_wait),
     TEST(test_cancelling_ends_every_wait_and_all_later_ones),
     TEST(test_clean_up_calls_are_never_interrupted),
