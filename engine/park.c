@@ -30,6 +30,7 @@ static void suspend(struct dispatcher *dispatcher, struct wait *wait)
 int ouro__task_park(struct wait *wait)
 {
     wait->task->state = TASK_PARKED;
+    wait->task->parked_since = ouro__dispatcher->noted_time;
     suspend(ouro__dispatcher, wait);
     return wait->result;
 }

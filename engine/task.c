@@ -9,6 +9,7 @@
  *      top ─▶ | argument copy | name copy | colour | first frame ...
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "dispatcher.h"
@@ -27,6 +28,7 @@ static const struct ouro_spawn_options default_options = {.name = NULL};
 /* A joiner finds the result in its own wait: the task may be gone before it runs. */
 struct join_wait {
     struct list_wait list_wait;
+    const struct ouro_task *task; /* for reports */
     int task_result;
 };
 
@@ -155,7 +157,7 @@ ouro_task_id ouro_spawn_at(ouro_task_fn *fn, void *arg, const struct ouro_spawn_
 
 /* --- joining -------------------------------------------------------------------------- */
 
-static int find_joinable(ouro_task_id id, struct ouro_task **ret_task)
+int ouro__task_find_joinable(ouro_task_id id, struct ouro_task **ret_task)
 {
     struct ouro_task *self = ouro__dispatcher_task("ouro_join() needs a task");
     struct ouro_task *task = ouro__task_table_find(&ouro__dispatcher->tasks, id);
@@ -182,7 +184,8 @@ static int join(struct ouro_task *task, const struct wait_kind *kind, int *ret_r
         ouro__task_table_release(&ouro__dispatcher->tasks, task);
         return 0;
     }
-    join.list_wait.wait = (struct wait) {kind, ouro__dispatcher->current, 0};
+    join.list_wait.wait = (struct wait) {.kind = kind, .task = ouro__dispatcher->current};
+    join.task = task;
     list_append(&task->joiners, &join.list_wait.link);
     code = ouro__task_park(&join.list_wait.wait);
     if (unlikely(code))
@@ -192,13 +195,23 @@ static int join(struct ouro_task *task, const struct wait_kind *kind, int *ret_r
     return 0;
 }
 
-static const struct wait_kind join_kind = {.name = "join", .interrupt = ouro__list_wait_interrupt};
-static const struct wait_kind cancel_join_kind = {.name = "join", .interrupt = NULL};
+static int describe_join(const struct wait *wait, char *text, size_t text_bytes)
+{
+    const struct list_wait *list_wait = container_of(wait, struct list_wait, wait);
+    const struct join_wait *join = container_of(list_wait, struct join_wait, list_wait);
+
+    return snprintf(text, text_bytes, "join of \"%s\", id %lld", join->task->name,
+                    (long long) join->task->slot.id);
+}
+
+static const struct wait_kind join_kind = {
+    .name = "join", .interrupt = ouro__list_wait_interrupt, .describe = describe_join};
+static const struct wait_kind cancel_join_kind = {.name = "join", .describe = describe_join};
 
 int ouro_join(ouro_task_id id, int *ret_result)
 {
     struct ouro_task *task;
-    int code = find_joinable(id, &task);
+    int code = ouro__task_find_joinable(id, &task);
 
     if (unlikely(code))
         return code;
@@ -211,7 +224,7 @@ int ouro_join(ouro_task_id id, int *ret_result)
 int ouro_cancel_join(ouro_task_id id, int *ret_result)
 {
     struct ouro_task *task;
-    int code = find_joinable(id, &task);
+    int code = ouro__task_find_joinable(id, &task);
 
     if (unlikely(code))
         return code;
@@ -261,7 +274,6 @@ int ouro_yield(void)
     return ouro__task_interruption();
 }
 
-/* Whether tasks have computed for long enough in this turn; the first to ask starts the watch. */
 static bool slice_is_over(struct dispatcher *dispatcher)
 {
     int64_t now = ouro__dispatcher_now(dispatcher);

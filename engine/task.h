@@ -54,6 +54,7 @@ struct ouro_task {
     int64_t sleep_deadline;     /* OURO_FOREVER: it does not sleep, or for ever */
     enum task_state state;
     unsigned flags;
+    int64_t parked_since; /* about when; in the cache line that a switch writes anyway */
     struct coro coro;
 
     /* What its beginning and its end touch. */
@@ -79,6 +80,9 @@ struct wait_kind {
      * the wait can't be interrupted.
      */
     void (*interrupt)(struct wait *wait, int code);
+
+    /* For reports: writes what exactly is waited for, as snprintf() does. NULL: the name will do. */
+    int (*describe)(const struct wait *wait, char *text, size_t text_bytes);
 };
 
 struct wait {
@@ -136,6 +140,10 @@ struct dispatcher;
 ouro_task_id ouro__task_spawn(struct dispatcher *dispatcher, ouro_task_fn *fn, void *arg,
                               const struct ouro_spawn_options *options, const char *name,
                               const char *place, struct ouro_task **ret_task);
+
+/* The task that ouro_join() would wait for, or ouro_join()'s errors. */
+int ouro__task_find_joinable(ouro_task_id id, struct ouro_task **ret_task);
+
 
 /* ouro_cancel() of a task that has not ended. */
 void ouro__task_cancel(struct ouro_task *task);
