@@ -42,6 +42,7 @@ ENGINE_HEADERS = \
 	engine/ouro_coro_switch.h \
 	engine/ouro_loop.h \
 	engine/ouro_socket.h \
+	engine/ouro_sync.h \
 	engine/ouro_task.h \
 	engine/ouro_timer.h \
 	engine/ouro_uring.h
@@ -69,6 +70,7 @@ ENGINE_SOURCES = \
 	engine/sim_unix.c \
 	engine/socket.c \
 	engine/stack.c \
+	engine/sync.c \
 	engine/task.c \
 	engine/task_table.c \
 	engine/timer.c \
@@ -111,6 +113,7 @@ BENCHES = \
 # With Google Benchmark, the only C++ here.
 BENCHES_CXX = \
 	bench/micro \
+	bench/micro_sync \
 	bench/micro_timer_heap
 
 TEST_SOURCES = \
@@ -143,6 +146,7 @@ TEST_SOURCES = \
 	tests/socket_test.c \
 	tests/stack_test.c \
 	tests/stream_test.c \
+	tests/sync_test.c \
 	tests/task_table_test.c \
 	tests/task_test.c \
 	tests/timer_heap_test.c \
@@ -160,6 +164,7 @@ AARCH64_TESTS = \
 	tests/main.c \
 	tests/park_test.c \
 	tests/stack_test.c \
+	tests/sync_test.c \
 	tests/task_table_test.c \
 	tests/task_test.c \
 	tests/timer_heap_test.c \
@@ -289,8 +294,8 @@ check: deps-check
 # (Of an array that begins on a cache line we keep a pointer into it: "possibly lost".)
 VALGRIND = valgrind -q --error-exitcode=1 --leak-check=full --errors-for-leak-kinds=definite \
 	--show-leak-kinds=definite --child-silent-after-fork=yes
-VALGRIND_SUITES = address check coro dispatcher error group http1_parse http1_write http_router list \
-	ring_sim task timer timer_heap url
+VALGRIND_SUITES = address channel check coro dispatcher error future group http1_parse http1_write http_router list \
+	ring_sim sync task timer timer_heap url wait_tasks
 check-valgrind: deps-test
 	+@$(SUBMAKE) $(TESTS)
 	@for suite in $(VALGRIND_SUITES); do \

@@ -8,6 +8,7 @@
 #include "ouro_coro.h"
 #include "ouro_loop.h"
 #include "ouro_socket.h"
+#include "ouro_sync.h"
 #include "ouro_task.h"
 #include "ouro_timer.h"
 

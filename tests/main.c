@@ -26,6 +26,7 @@
     SUITE(list)            \
     SUITE(park)            \
     SUITE(stack)           \
+    SUITE(sync)            \
     SUITE(task)            \
     SUITE(task_table)      \
     SUITE(timer)           \
