@@ -38,8 +38,10 @@ ENGINE_HEADERS = \
 	engine/ouro.h \
 	engine/ouro_address.h \
 	engine/ouro_base.h \
+	engine/ouro_channel.h \
 	engine/ouro_coro.h \
 	engine/ouro_coro_switch.h \
+	engine/ouro_future.h \
 	engine/ouro_loop.h \
 	engine/ouro_socket.h \
 	engine/ouro_sync.h \
@@ -49,10 +51,12 @@ ENGINE_HEADERS = \
 
 ENGINE_SOURCES = \
 	engine/address.c \
+	engine/channel.c \
 	engine/check.c \
 	engine/coro.c \
 	engine/dispatcher.c \
 	engine/error.c \
+	engine/future.c \
 	engine/group.c \
 	engine/op.c \
 	engine/overflow.c \
@@ -74,7 +78,8 @@ ENGINE_SOURCES = \
 	engine/task.c \
 	engine/task_table.c \
 	engine/timer.c \
-	engine/timer_heap.c
+	engine/timer_heap.c \
+	engine/wait_tasks.c
 
 PROTO_HEADERS = \
 	proto/ouro_dns.h \
@@ -103,6 +108,7 @@ EXAMPLES = \
 	examples/hello_twice \
 	examples/http_server \
 	examples/interleave \
+	examples/pipeline \
 	examples/producer_consumer \
 	examples/wget
 
@@ -113,11 +119,13 @@ BENCHES = \
 # With Google Benchmark, the only C++ here.
 BENCHES_CXX = \
 	bench/micro \
+	bench/micro_channel \
 	bench/micro_sync \
 	bench/micro_timer_heap
 
 TEST_SOURCES = \
 	tests/address_test.c \
+	tests/channel_test.c \
 	tests/check_test.c \
 	tests/coro_avx512_test.c \
 	tests/coro_test.c \
@@ -125,6 +133,7 @@ TEST_SOURCES = \
 	tests/dns_test.c \
 	tests/error_test.c \
 	tests/examples_test.c \
+	tests/future_test.c \
 	tests/gdb_test.c \
 	tests/group_test.c \
 	tests/http1_parse_test.c \
@@ -151,14 +160,17 @@ TEST_SOURCES = \
 	tests/task_test.c \
 	tests/timer_heap_test.c \
 	tests/timer_test.c \
-	tests/url_test.c
+	tests/url_test.c \
+	tests/wait_tasks_test.c
 
 # The tests that also run on an emulated aarch64: coroutines, stacks and the dispatcher on the
 # simulated ring. CUnit has no aarch64 package here, so tests/mini_cunit.h stands in for it.
 AARCH64_TESTS = \
+	tests/channel_test.c \
 	tests/check_test.c \
 	tests/coro_test.c \
 	tests/dispatcher_test.c \
+	tests/future_test.c \
 	tests/group_test.c \
 	tests/list_test.c \
 	tests/main.c \
@@ -168,7 +180,8 @@ AARCH64_TESTS = \
 	tests/task_table_test.c \
 	tests/task_test.c \
 	tests/timer_heap_test.c \
-	tests/timer_test.c
+	tests/timer_test.c \
+	tests/wait_tasks_test.c
 
 # --- The user's settings. ------------------------------------------------------------------------
 

@@ -5,7 +5,9 @@
 
 #include "ouro_address.h"
 #include "ouro_base.h"
+#include "ouro_channel.h"
 #include "ouro_coro.h"
+#include "ouro_future.h"
 #include "ouro_loop.h"
 #include "ouro_socket.h"
 #include "ouro_sync.h"

@@ -79,6 +79,33 @@ OURO_API OURO_TASK int ouro_join(ouro_task_id id, int *ret_result);
 OURO_API OURO_TASK int ouro_cancel_join(ouro_task_id id, int *ret_result);
 
 /*
+ * ouro_wait_any - wait until at least one of several tasks has ended
+ * @ids:       as ouro_join() takes them; one may occur twice
+ * @ret_index: of one that has ended: the first in `ids` if several had when the call began,
+ *             else the first to end
+ *
+ * It takes no result: ouro_join() of that task does, and returns at once. It allocates memory
+ * for more than 16 tasks. An interrupted call leaves the tasks alone.
+ *
+ * Context: task, may suspend.
+ * Returns: 0; -EINVAL when `count` is 0; the errors of ouro_join() when one of `ids` is not
+ *          joinable, before anything is waited for; -ENOMEM; -ECANCELED, -ETIMEDOUT.
+ */
+OURO_API OURO_TASK int ouro_wait_any(const ouro_task_id *ids, size_t count, size_t *ret_index);
+
+/*
+ * ouro_wait_all - wait until each of several tasks has ended
+ * @ids: as in ouro_wait_any()
+ *
+ * As ouro_wait_any(), but it never allocates. A task that somebody else joins meanwhile has
+ * ended.
+ *
+ * Context: task, may suspend.
+ * Returns: as ouro_wait_any(), without -ENOMEM.
+ */
+OURO_API OURO_TASK int ouro_wait_all(const ouro_task_id *ids, size_t count);
+
+/*
  * ouro_cancel - ask a task to end
  *
  * From now on each waiting call of that task fails with -ECANCELED, the one that

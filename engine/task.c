@@ -57,6 +57,8 @@ static void task_entry(void)
     if (self->group)
         ouro__group_leave(self);
     wake_joiners(self);
+    if (unlikely(self->watchers != NULL))
+        ouro__wait_tasks_ended(self);
     self->state = TASK_ENDED;
     ouro__dispatcher->task_count--;
     ouro__coro_exit(&self->coro, ouro__dispatcher->home);
@@ -137,6 +139,7 @@ ouro_task_id ouro__task_spawn(struct dispatcher *dispatcher, ouro_task_fn *fn, v
     task->group = NULL;
     task->open_groups = NULL;
     list_init(&task->joiners);
+    task->watchers = NULL;
     task->name = name;
     task->place = place;
     ouro__coro_init(&task->coro, task_entry, place_copies(task, options));
@@ -274,6 +277,7 @@ int ouro_yield(void)
     return ouro__task_interruption();
 }
 
+/* Whether tasks have computed for long enough in this turn; the first to ask starts the watch. */
 static bool slice_is_over(struct dispatcher *dispatcher)
 {
     int64_t now = ouro__dispatcher_now(dispatcher);

@@ -34,6 +34,7 @@
 #include "task_table.h"
 
 struct wait;
+struct watch;
 
 enum task_state { TASK_RUNNABLE, TASK_RUNNING, TASK_PARKED, TASK_ENDED };
 
@@ -66,6 +67,7 @@ struct ouro_task {
     struct ouro_task *group_next, *group_prev;
     struct ouro_group *open_groups; /* that it must still wait for */
     struct list joiners;            /* of struct list_wait */
+    struct watch *watchers;         /* the oldest; wait_tasks.c */
     const char *name;               /* constant, or a copy on its stack */
     const char *place;              /* of the spawn: "file.c:12" */
 } __attribute__((aligned(64)));
@@ -144,6 +146,8 @@ ouro_task_id ouro__task_spawn(struct dispatcher *dispatcher, ouro_task_fn *fn, v
 /* The task that ouro_join() would wait for, or ouro_join()'s errors. */
 int ouro__task_find_joinable(ouro_task_id id, struct ouro_task **ret_task);
 
+/* wait_tasks.c: a task with watchers has ended. */
+void ouro__wait_tasks_ended(struct ouro_task *task);
 
 /* ouro_cancel() of a task that has not ended. */
 void ouro__task_cancel(struct ouro_task *task);

@@ -19,9 +19,11 @@
 
 /* Suites that also run where there is no kernel ring and no CUnit. */
 #define CORE_SUITES(SUITE) \
+    SUITE(channel)         \
     SUITE(check)           \
     SUITE(coro)            \
     SUITE(dispatcher)      \
+    SUITE(future)          \
     SUITE(group)           \
     SUITE(list)            \
     SUITE(park)            \
@@ -30,7 +32,8 @@
     SUITE(task)            \
     SUITE(task_table)      \
     SUITE(timer)           \
-    SUITE(timer_heap)
+    SUITE(timer_heap)      \
+    SUITE(wait_tasks)
 
 #define OTHER_SUITES(SUITE) \
     SUITE(address)          \
