@@ -43,6 +43,8 @@ ENGINE_HEADERS = \
 	engine/ouro_coro_switch.h \
 	engine/ouro_future.h \
 	engine/ouro_loop.h \
+	engine/ouro_message.h \
+	engine/ouro_shard.h \
 	engine/ouro_socket.h \
 	engine/ouro_sync.h \
 	engine/ouro_task.h \
@@ -58,6 +60,9 @@ ENGINE_SOURCES = \
 	engine/error.c \
 	engine/future.c \
 	engine/group.c \
+	engine/inbox.c \
+	engine/loop.c \
+	engine/mailbox.c \
 	engine/op.c \
 	engine/overflow.c \
 	engine/park.c \
@@ -65,6 +70,7 @@ ENGINE_SOURCES = \
 	engine/ring_sim.c \
 	engine/ring_uring.c \
 	engine/run.c \
+	engine/shard.c \
 	engine/signals.c \
 	engine/sim_net.c \
 	engine/sim_op.c \
@@ -141,7 +147,10 @@ TEST_SOURCES = \
 	tests/http_client_test.c \
 	tests/http_router_test.c \
 	tests/http_server_test.c \
+	tests/inbox_test.c \
 	tests/list_test.c \
+	tests/loop_test.c \
+	tests/mailbox_test.c \
 	tests/main.c \
 	tests/op_test.c \
 	tests/overflow_test.c \
@@ -151,6 +160,7 @@ TEST_SOURCES = \
 	tests/ring_test.c \
 	tests/ring_uring_test.c \
 	tests/run_test.c \
+	tests/shard_test.c \
 	tests/signals_test.c \
 	tests/socket_test.c \
 	tests/stack_test.c \

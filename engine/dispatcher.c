@@ -22,10 +22,12 @@
  * Read next: op.h for operations, park.c for waiting, task.c for what tasks can do.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "dispatcher.h"
+#include "inbox.h"
 
 #define TRIM_INTERVAL (1 * OURO_SECOND) /* memory of a peak is kept for one to two of these */
 #define TRIM_PAUSE    (500 * OURO_MICROSECOND)
@@ -60,6 +62,15 @@ int ouro__dispatcher_init(struct dispatcher *self, const struct ring_config *con
     }
     if (self->ring.mask_guard_madvise)
         self->stacks->guard_by_mprotect = true;
+    code = ouro__inbox_open(self, &self->inbox);
+    if (code) {
+        (void) snprintf(ret_hint->text, sizeof(ret_hint->text),
+                        "no file descriptor left for the loop's eventfd, or no memory: raise the "
+                        "limit (\"ulimit -n\")");
+        ouro__ring_close(&self->ring);
+        ouro__task_table_done(&self->tasks);
+        return code;
+    }
     ouro__dispatcher = self;
     return 0;
 }
@@ -67,6 +78,10 @@ int ouro__dispatcher_init(struct dispatcher *self, const struct ring_config *con
 void ouro__dispatcher_done(struct dispatcher *self)
 {
     CHECK(self->task_count == 0 && self->in_flight_count == 0, "the loop is still in use");
+    ouro__inbox_end(self->inbox, self);
+    while (!ouro__inbox_has_ended(self->inbox))
+        (void) ouro__dispatcher_turn(self, OURO_FOREVER);
+    ouro_inbox_unref(self->inbox);
     ouro__ring_close(&self->ring);
     ouro__timer_heap_done(&self->timers);
     ouro__task_table_done(&self->tasks);
@@ -150,7 +165,7 @@ static bool only_tasks_wait(const struct dispatcher *self)
 {
     return self->run_first && !self->late_first && !self->has_backlog &&
            ouro__ring_unsubmitted(&self->ring) == 0 && ouro__ring_completed(&self->ring) == 0 &&
-           !ouro__ring_wants_enter(&self->ring);
+           !ouro__ring_wants_enter(&self->ring) && !ouro__inbox_has_messages(self->inbox);
 }
 
 /*
@@ -176,11 +191,12 @@ static int64_t wait_deadline(const struct dispatcher *self)
     return deadline < self->trim_deadline ? deadline : self->trim_deadline;
 }
 
-/* Whether anything but a foreign thread or a signal could ever wake a task. */
+/* Whether nothing can ever wake a task: nothing in flight, no deadline, no other thread. */
 static bool is_deadlocked(const struct dispatcher *self)
 {
     return self->in_flight_count == 0 && self->task_count > 0 &&
-           ouro__timer_heap_next(&self->timers) == OURO_FOREVER;
+           ouro__timer_heap_next(&self->timers) == OURO_FOREVER &&
+           !ouro__inbox_is_known(self->inbox);
 }
 
 /* What a failed enter means: 0 when the next turn may do better. */
@@ -202,22 +218,45 @@ static int enter_outcome(int code)
     }
 }
 
-static int submit_and_wait(struct dispatcher *self)
+/* Whether the next turn has work that is known now. */
+static bool has_work(struct dispatcher *self)
 {
-    /* What found no room in the queue finds it now, and must not wait for our sleep to end. */
-    bool must_wait = !self->run_first && !self->late_first && !self->has_backlog &&
-                     ouro__ring_completed(&self->ring) == 0;
-    unsigned before;
-    int code;
+    return self->run_first || self->late_first || self->has_backlog ||
+           ouro__ring_completed(&self->ring) > 0 || ouro__inbox_has_messages(self->inbox);
+}
 
-    if (must_wait && is_deadlocked(self))
-        return OURO_EDEADLOCK;
-    before = ouro__ring_unsubmitted(&self->ring);
-    if (!must_wait && before == 0 && !ouro__ring_wants_enter(&self->ring))
-        return 0;
-    code = self->ring.backend->enter(&self->ring, must_wait, wait_deadline(self));
+static int enter(struct dispatcher *self, bool wait, int64_t deadline)
+{
+    unsigned before = ouro__ring_unsubmitted(&self->ring);
+    int code = self->ring.backend->enter(&self->ring, wait, deadline);
+
     self->sqe_count += before - ouro__ring_unsubmitted(&self->ring);
     return enter_outcome(code);
+}
+
+/* Sleeps, unless a message comes at the last moment. */
+static int submit_and_sleep(struct dispatcher *self, int64_t latest)
+{
+    int64_t deadline = wait_deadline(self);
+    int code;
+
+    if (is_deadlocked(self) && latest == OURO_FOREVER)
+        return OURO_EDEADLOCK;
+    if (!ouro__inbox_fall_asleep(self->inbox))
+        return enter(self, false, deadline);
+    code = enter(self, true, deadline < latest ? deadline : latest);
+    ouro__inbox_wake_up(self->inbox);
+    return code;
+}
+
+static int submit_and_wait(struct dispatcher *self, int64_t latest)
+{
+    /* What found no room in the queue finds it now, and must not wait for our sleep to end. */
+    if (!has_work(self) && latest != INT64_MIN)
+        return submit_and_sleep(self, latest);
+    if (ouro__ring_unsubmitted(&self->ring) == 0 && !ouro__ring_wants_enter(&self->ring))
+        return 0;
+    return enter(self, false, OURO_FOREVER);
 }
 
 static void reap(struct dispatcher *self)
@@ -310,7 +349,7 @@ static void enqueue_late(struct dispatcher *self)
     self->late_first = NULL;
 }
 
-int ouro__dispatcher_turn(struct dispatcher *self)
+int ouro__dispatcher_turn(struct dispatcher *self, int64_t latest)
 {
     int code;
 
@@ -318,10 +357,20 @@ int ouro__dispatcher_turn(struct dispatcher *self)
     consider_trim(self);
     if (unlikely(self->has_backlog))
         ouro__op_flush(self);
-    code = submit_and_wait(self);
+    code = submit_and_wait(self, latest);
     reap(self);
+    if (unlikely(ouro__inbox_has_messages(self->inbox)))
+        ouro__inbox_deliver(self->inbox);
     expire_deadlines(self);
     enqueue_late(self);
     run_rounds(self);
     return code;
+}
+
+int64_t ouro__dispatcher_next(struct dispatcher *self)
+{
+    if (has_work(self) || ouro__ring_unsubmitted(&self->ring) ||
+        ouro__ring_wants_enter(&self->ring))
+        return INT64_MIN;
+    return wait_deadline(self);
 }

@@ -17,6 +17,8 @@
 #include "task_table.h"
 #include "timer_heap.h"
 
+struct ouro_inbox;
+
 struct dispatcher {
     struct ouro_task *current; /* NULL between tasks */
     struct ouro_task *run_first;
@@ -33,6 +35,8 @@ struct dispatcher {
     struct timer_heap timers; /* by task index: the task's nearest deadline */
     struct task_table tasks;  /* of struct ouro_task */
     struct stack_pool *stacks;
+    struct ouro_inbox *inbox; /* what other threads may touch */
+
 
     bool has_backlog;    /* one of these may not be empty: */
     struct list staged;  /* ops that found the submission queue full */
@@ -85,9 +89,13 @@ static inline void ouro__dispatcher_enqueue(struct dispatcher *self, struct ouro
 /*
  * One round: submits what tasks asked for, sleeps until a completion or a deadline when
  * nobody is runnable, hands out completions and deadlines, and resumes the tasks that are
- * runnable then. Returns 0, or OURO_EDEADLOCK when it would have slept for ever.
+ * runnable then. It sleeps until `latest` at most: OURO_FOREVER, or INT64_MIN not to sleep.
+ * Returns 0, or OURO_EDEADLOCK when it would have slept for ever.
  */
-int ouro__dispatcher_turn(struct dispatcher *self);
+int ouro__dispatcher_turn(struct dispatcher *self, int64_t latest);
+
+/* When the next turn has something to do of itself: INT64_MIN at once, OURO_FOREVER never. */
+int64_t ouro__dispatcher_next(struct dispatcher *self);
 
 /*
  * How long tasks may compute in one turn before ouro_checkpoint() gives way, and how many
@@ -127,6 +135,9 @@ void ouro__task_expire(struct dispatcher *self, struct ouro_task *task, int64_t 
  * Returns 0 or the interruption.
  */
 int ouro__task_sleep_until(int64_t deadline);
+
+/* timer.c: `duration_ns` after `now`; saturates instead of overflowing. */
+int64_t ouro__deadline_after(int64_t now, int64_t duration_ns);
 
 /* Sets the task's timer to the nearest of its sleep and its unexpired scopes. */
 void ouro__task_arm(struct dispatcher *self, struct ouro_task *task);

@@ -9,6 +9,8 @@
 #include "ouro_coro.h"
 #include "ouro_future.h"
 #include "ouro_loop.h"
+#include "ouro_message.h"
+#include "ouro_shard.h"
 #include "ouro_socket.h"
 #include "ouro_sync.h"
 #include "ouro_task.h"

@@ -29,6 +29,8 @@ struct ouro_run_options {
     enum ouro_stack_class stack; /* of the main task */
     bool keep_sigpipe;           /* leave SIGPIPE's disposition alone; otherwise it is ignored */
     bool keep_signals;           /* leave SIGINT and SIGTERM alone; otherwise see ouro_run() */
+    unsigned shards;             /* loops, each on a thread of its own (ouro_shard.h); 0: one */
+    bool pin;                    /* each shard to a CPU of its own, as far as there are enough */
 };
 
 /*
@@ -52,6 +54,78 @@ struct ouro_run_options {
  *          kernel, its io_uring_disabled sysctl or a seccomp filter refuses io_uring.
  */
 OURO_API int ouro_run(ouro_task_fn *fn, void *arg, const struct ouro_run_options *options);
+
+/*
+ * ouro_stop - end the loop, or all shards: cancels their main tasks
+ *
+ * Context: loop thread.
+ */
+OURO_API void ouro_stop(void);
+
+/*
+ * A loop inside a foreign one: ouro_run() in steps. Wait for ouro_loop_fd() to be readable, at
+ * most ouro_loop_next() long, then ouro_loop_turn(loop, 0):
+ *
+ *     while (running) {
+ *         int64_t wait_ns = ouro_loop_next(loop);
+ *
+ *         poll(fds, count, wait_ns == OURO_FOREVER ? -1 : (wait_ns + 999999) / 1000000);
+ *         ...                                      // the other descriptors
+ *         running = ouro_loop_turn(loop, 0);
+ *     }
+ *     result = ouro_loop_destroy(loop);
+ *
+ * Between turns the foreign loop's code may spawn tasks, cancel them, and whatever else is for
+ * "loop thread"; a turn then follows before the next wait. Set options.keep_signals unless
+ * SIGINT and SIGTERM are to cancel the main task.
+ */
+struct ouro_loop;
+
+/*
+ * ouro_loop_create - make the thread's loop, with `fn(arg)` as its main task
+ *
+ * Nothing runs before the first turn.
+ *
+ * Context: any thread that has no loop.
+ * Returns: 0 and the loop, owned, end it with ouro_loop_destroy(); otherwise as ouro_run(),
+ *          also -EINVAL for options.shards above 1.
+ */
+OURO_API int ouro_loop_create(ouro_task_fn *fn, void *arg, const struct ouro_run_options *options,
+                              struct ouro_loop **ret_loop);
+
+/*
+ * ouro_loop_turn - do what is to be done, and run the tasks that are runnable
+ * @wait_ns: sleep up to so long when there is nothing; 0: return at once; OURO_FOREVER
+ *
+ * Context: the thread that made the loop, not from a task.
+ * Returns: 1; 0 when all tasks have ended.
+ */
+OURO_API int ouro_loop_turn(struct ouro_loop *loop, int64_t wait_ns);
+
+/*
+ * ouro_loop_fd - a descriptor that is readable (POLLIN) when a turn has something to do
+ *
+ * Context: the loop's thread.
+ * Returns: the fd, owned by the loop, fit only for poll(2), select(2) and epoll(7); -ENOSYS on
+ *          the simulated ring.
+ */
+OURO_API int ouro_loop_fd(const struct ouro_loop *loop);
+
+/*
+ * ouro_loop_next - how long the next turn may wait, in nanoseconds
+ *
+ * Context: the loop's thread.
+ * Returns: 0 when it has something to do; OURO_FOREVER when only the descriptor can tell.
+ */
+OURO_API int64_t ouro_loop_next(struct ouro_loop *loop);
+
+/*
+ * ouro_loop_destroy - cancel the main task if it has not ended, turn until all have, free the loop
+ *
+ * Context: the thread that made the loop, not from a task.
+ * Returns: what the main task returned; OURO_EDEADLOCK.
+ */
+OURO_API int ouro_loop_destroy(struct ouro_loop *loop);
 
 /*
  * ouro_now - the loop's clock, read afresh

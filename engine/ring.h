@@ -79,6 +79,7 @@ struct ring {
     const unsigned *cq_tail;
 
     const struct ring_backend *backend;
+    int fd; /* readable when enter() has something to do; -1: there is none */
     void *state;             /* the backend's */
     uint64_t system_calls;   /* counted by the backend */
     bool simulated;          /* foreign fds do not work */

@@ -722,6 +722,7 @@ static void publish(struct ring *ring, struct sim *sim, const struct ring_config
         .cq_head = &sim->cq_head,
         .cq_tail = &sim->cq_tail,
         .backend = &backend,
+        .fd = -1,
         .state = sim,
         .simulated = true,
     };

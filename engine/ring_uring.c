@@ -222,6 +222,7 @@ static void publish(struct ring *ring, struct uring *self)
     ring->cq_head = uring->cq.khead;
     ring->cq_tail = uring->cq.ktail;
     ring->backend = &backend;
+    ring->fd = uring->ring_fd;
     ring->state = self;
     ring->simulated = false;
 }

@@ -9,6 +9,7 @@
 #include <limits.h>
 
 #include "dispatcher.h"
+#include "ouro_shard.h"
 #include "ouro_socket.h"
 
 /* The kernel's limit for one transfer (MAX_RW_COUNT), which also keeps results in an int. */
@@ -35,13 +36,15 @@ int ouro_socket(int domain, int type, int protocol)
 }
 
 static int bind_and_listen(struct ring *ring, int fd, const struct ouro_address *address,
-                           int backlog)
+                           int backlog, bool is_shared)
 {
     int one = 1;
     int code = 0;
 
     if (address->sockaddr.sa_family != AF_UNIX)
         code = ring->backend->setsockopt(ring, fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+    if (!code && is_shared)
+        code = ring->backend->setsockopt(ring, fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one));
     if (!code)
         code = ring->backend->bind(ring, fd, &address->sockaddr, address->len);
     if (!code)
@@ -49,19 +52,31 @@ static int bind_and_listen(struct ring *ring, int fd, const struct ouro_address 
     return code;
 }
 
-int ouro_listen(const struct ouro_address *address, int backlog)
+static int listen_with(const struct ouro_address *address, int backlog, bool is_shared)
 {
     int fd = ouro_socket(address->sockaddr.sa_family, SOCK_STREAM, 0);
     int code;
 
     if (fd < 0)
         return fd;
-    code = bind_and_listen(&ouro__dispatcher->ring, fd, address, backlog);
+    code = bind_and_listen(&ouro__dispatcher->ring, fd, address, backlog, is_shared);
     if (code) {
         (void) ouro_close(fd);
         return code;
     }
     return fd;
+}
+
+int ouro_listen(const struct ouro_address *address, int backlog)
+{
+    return listen_with(address, backlog, /* is_shared= */ false);
+}
+
+int ouro_listen_shared(const struct ouro_address *address, int backlog)
+{
+    if (address->sockaddr.sa_family == AF_UNIX)
+        return -EOPNOTSUPP;
+    return listen_with(address, backlog, /* is_shared= */ true);
 }
 
 int ouro_shutdown(int fd, int how)

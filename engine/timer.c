@@ -5,8 +5,7 @@
 #include "dispatcher.h"
 #include "ouro_timer.h"
 
-/* `duration_ns` after `now`; saturates instead of overflowing. */
-static int64_t deadline_after(int64_t now, int64_t duration_ns)
+int64_t ouro__deadline_after(int64_t now, int64_t duration_ns)
 {
     int64_t deadline;
 
@@ -21,7 +20,7 @@ int ouro_sleep(int64_t duration_ns)
     if (duration_ns <= 0)
         return ouro_yield();
     return ouro__task_sleep_until(
-        deadline_after(ouro__dispatcher_now(ouro__dispatcher), duration_ns));
+        ouro__deadline_after(ouro__dispatcher_now(ouro__dispatcher), duration_ns));
 }
 
 int ouro_sleep_until(int64_t deadline)
@@ -70,7 +69,7 @@ void ouro_timeout_begin(struct ouro_timeout *timeout, int64_t duration_ns)
     struct ouro_task *task = ouro__dispatcher_task("ouro_timeout_begin() needs a task");
     int64_t now = ouro__dispatcher_now(ouro__dispatcher);
 
-    begin_limit(task, timeout, now, deadline_after(now, duration_ns));
+    begin_limit(task, timeout, now, ouro__deadline_after(now, duration_ns));
 }
 
 void ouro_timeout_begin_at(struct ouro_timeout *timeout, int64_t deadline)
@@ -91,7 +90,7 @@ void ouro_shield_begin(struct ouro_shield *shield, int64_t duration_ns)
     struct ouro_task *task = ouro__dispatcher_task("ouro_shield_begin() needs a task");
 
     open_scope(task, &shield->scope,
-               deadline_after(ouro__dispatcher_now(ouro__dispatcher), duration_ns),
+               ouro__deadline_after(ouro__dispatcher_now(ouro__dispatcher), duration_ns),
                SCOPE_SHIELDING);
 }
 

@@ -47,6 +47,9 @@
     SUITE(http_client)      \
     SUITE(http_router)      \
     SUITE(http_server)      \
+    SUITE(inbox)            \
+    SUITE(loop)             \
+    SUITE(mailbox)          \
     SUITE(op)               \
     SUITE(overflow)         \
     SUITE(ring)             \
@@ -54,6 +57,7 @@
     SUITE(ring_sim)         \
     SUITE(ring_uring)       \
     SUITE(run)              \
+    SUITE(shard)            \
     SUITE(signals)          \
     SUITE(socket)           \
     SUITE(stream)           \

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * loop.c - a loop from its first task to its last, and what is said on stderr
+ *
+ * Besides the files that end the process the only one of the engine that prints: whoever
+ * makes a loop hands over the program.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "inbox.h"
+#include "loop.h"
+#include "shard.h"
+
+#define SQ_ENTRIES_DEFAULT 512
+#define SQ_ENTRIES_MAX     32768
+#define DUMP_TASKS_MAX     32 /* a deadlock of a million tasks needs no million lines */
+
+const struct ouro_run_options ouro__loop_defaults = {.ring = NULL};
+
+/* --- the child of a fork ------------------------------------------------------------------ */
+
+/*
+ * The parent's ring and tasks are not the child's: it has no loop until it runs its own, and
+ * signals have the effect that they had before the parent's.
+ */
+static void forget_parent_loop(void)
+{
+    if (ouro__dispatcher)
+        ouro__signals_forget();
+    ouro__dispatcher = NULL;
+}
+
+static void watch_forks(void)
+{
+    CHECK(!pthread_atfork(NULL, NULL, forget_parent_loop), "no memory for a fork handler");
+}
+
+/* --- setting up ---------------------------------------------------------------------------- */
+
+static void explain(int code, const struct ring_hint *hint)
+{
+    (void) fprintf(stderr, "ouro: cannot start: %s%s%s\n", ouro_strerror(code),
+                   hint->text[0] ? ": " : "", hint->text);
+}
+
+static bool is_power_of_two(unsigned number)
+{
+    return number && !(number & (number - 1));
+}
+
+int ouro__loop_choose_ring(const struct ouro_run_options *options, struct ring_config *ret_config)
+{
+    const char *spec = secure_getenv("OURO_RING");
+    unsigned entries = options->sq_entries ? options->sq_entries : SQ_ENTRIES_DEFAULT;
+    struct ring_hint hint = {""};
+    int code;
+
+    if (!is_power_of_two(entries) || entries > SQ_ENTRIES_MAX)
+        code = -EINVAL;
+    else
+        code = ouro__ring_parse(spec && *spec ? spec : options->ring, ret_config, &hint);
+    if (code)
+        explain(code, &hint);
+    else
+        ret_config->sq_entries = entries;
+    return code;
+}
+
+static int run_main(void *arg)
+{
+    struct ouro_loop *loop = arg;
+
+    loop->result = loop->fn(loop->arg);
+    loop->main_has_ended = true;
+    return loop->result;
+}
+
+static int start_main(struct ouro_loop *loop, enum ouro_stack_class stack)
+{
+    struct ouro_spawn_options options = {.name = "main", .stack = stack, .detached = true};
+
+    loop->main_id = ouro_spawn_at(run_main, loop, &options, "main", "ouro_run()");
+    return loop->main_id < 0 ? (int) loop->main_id : 0;
+}
+
+int ouro__loop_open(struct ouro_loop *loop, ouro_task_fn *fn, void *arg,
+                    const struct ouro_run_options *options, const struct ring_config *config)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    struct ring_hint hint;
+    int code;
+
+    (void) pthread_once(&once, watch_forks);
+    memset(loop, 0, sizeof(*loop));
+    loop->fn = fn;
+    loop->arg = arg;
+    code = ouro__dispatcher_init(&loop->dispatcher, config, &hint);
+    if (code) {
+        explain(code, &hint);
+        return code;
+    }
+    code = start_main(loop, options->stack);
+    if (code) {
+        ouro__dispatcher_done(&loop->dispatcher);
+        return code;
+    }
+    ouro__signals_claim(&loop->signals, &loop->dispatcher, options->keep_sigpipe,
+                        options->keep_signals);
+    ouro__overflow_watch(&loop->overflow);
+    return 0;
+}
+
+/* --- running --------------------------------------------------------------------------------- */
+
+static void cancel_all(struct dispatcher *dispatcher)
+{
+    dispatcher->is_stopping = true;
+    for (uint32_t index = 0; index < dispatcher->tasks.slots_used; index++) {
+        struct ouro_task *task = ouro__task_table_slot(&dispatcher->tasks, index);
+
+        if (task->slot.id && task->state != TASK_ENDED)
+            ouro__task_cancel(task);
+    }
+}
+
+static const char *name_of_wait(const struct wait *wait)
+{
+    if (wait->kind == &ouro__op_wait_kind || wait->kind == &ouro__op_cleanup_wait_kind)
+        return ouro__op_name(container_of(wait, struct op, wait)->kind);
+    return wait->kind->name;
+}
+
+static void report_deadlock(const struct dispatcher *dispatcher)
+{
+    unsigned said = 0;
+
+    (void) fprintf(stderr, "ouro: deadlock: all tasks sleep and nothing can wake one\n");
+    for (uint32_t index = 0; index < dispatcher->tasks.slots_used; index++) {
+        const struct ouro_task *task = ouro__task_table_slot(&dispatcher->tasks, index);
+
+        if (task->slot.id == 0 || task->state != TASK_PARKED)
+            continue;
+        if (++said > DUMP_TASKS_MAX)
+            break;
+        (void) fprintf(stderr, "ouro:   task \"%s\", spawned at %s, waits: %s\n", task->name,
+                       task->place, name_of_wait(task->wait));
+    }
+    if (said > DUMP_TASKS_MAX)
+        (void) fprintf(stderr, "ouro:   ... of %u\n", dispatcher->task_count);
+}
+
+/* The first signal ends all mains, like ouro_stop(). */
+static void obey_signals(struct ouro_loop *loop)
+{
+    if (likely(!ouro__signals_came(&loop->signals)) || loop->main_was_signalled)
+        return;
+    loop->main_was_signalled = true;
+    ouro_stop();
+}
+
+/* One turn, and what comes from outside. */
+static void turn(struct ouro_loop *loop, int64_t latest)
+{
+    struct dispatcher *dispatcher = &loop->dispatcher;
+
+    obey_signals(loop);
+    if (unlikely(ouro__dispatcher_turn(dispatcher, latest))) {
+        CHECK(!dispatcher->is_stopping, "a deadlock of tasks that can't be interrupted");
+        report_deadlock(dispatcher);
+        cancel_all(dispatcher);
+        loop->result = OURO_EDEADLOCK;
+        loop->is_deadlocked = true;
+    }
+    if (unlikely(loop->main_has_ended) && !dispatcher->is_stopping)
+        cancel_all(dispatcher);
+}
+
+static bool is_over(const struct ouro_loop *loop)
+{
+    return loop->main_has_ended && loop->dispatcher.task_count == 0;
+}
+
+void ouro__loop_run(struct ouro_loop *loop)
+{
+    while (!is_over(loop))
+        turn(loop, OURO_FOREVER);
+}
+
+void ouro_stop(void)
+{
+    CHECK(ouro__dispatcher, "ouro_stop() needs a loop");
+    if (ouro__loop_of(ouro__dispatcher)->shard)
+        ouro__shard_stop_all(ouro__loop_of(ouro__dispatcher)->shard);
+    else
+        (void) ouro_cancel(ouro__loop_of(ouro__dispatcher)->main_id);
+}
+
+/* --- the end ------------------------------------------------------------------------------------ */
+
+static void print_stats(void)
+{
+    struct ouro_counters stats;
+
+    if (ouro_stats(&stats))
+        return;
+    (void) fprintf(stderr,
+                   "ouro: %llu wake-ups, %llu turns, %llu system calls, %llu SQEs, %llu CQEs, "
+                   "%llu tasks (at most %llu at once)\n",
+                   (unsigned long long) stats.wakeups, (unsigned long long) stats.turns,
+                   (unsigned long long) stats.system_calls, (unsigned long long) stats.sqes,
+                   (unsigned long long) stats.cqes, (unsigned long long) stats.tasks_spawned,
+                   (unsigned long long) stats.tasks_peak);
+}
+
+int ouro__loop_close(struct ouro_loop *loop)
+{
+    const char *wants_stats = secure_getenv("OURO_STATS");
+
+    ouro__signals_release(&loop->signals);
+    ouro__overflow_unwatch(&loop->overflow);
+    if (wants_stats && !strcmp(wants_stats, "1"))
+        print_stats();
+    ouro__dispatcher_done(&loop->dispatcher);
+    return loop->is_deadlocked ? OURO_EDEADLOCK : loop->result;
+}
+
+/* --- in a foreign loop ---------------------------------------------------------------------------- */
+
+int ouro_loop_create(ouro_task_fn *fn, void *arg, const struct ouro_run_options *options,
+                     struct ouro_loop **ret_loop)
+{
+    struct ring_config config;
+    struct ouro_loop *loop;
+    int code;
+
+    if (!options)
+        options = &ouro__loop_defaults;
+    if (ouro__dispatcher)
+        return -EBUSY;
+    if (!fn || options->shards > 1)
+        return -EINVAL;
+    code = ouro__loop_choose_ring(options, &config);
+    if (code)
+        return code;
+    loop = malloc(sizeof(*loop));
+    if (!loop)
+        return -ENOMEM;
+    code = ouro__loop_open(loop, fn, arg, options, &config);
+    if (code) {
+        free(loop);
+        return code;
+    }
+    *ret_loop = loop;
+    return 0;
+}
+
+/* The inbox must know that this thread is about to sleep elsewhere. */
+static void announce_sleep(struct dispatcher *dispatcher)
+{
+    (void) ouro__inbox_fall_asleep(dispatcher->inbox);
+}
+
+int ouro_loop_turn(struct ouro_loop *loop, int64_t wait_ns)
+{
+    struct dispatcher *dispatcher = &loop->dispatcher;
+    int64_t latest = INT64_MIN;
+
+    CHECK(ouro__dispatcher == dispatcher && !dispatcher->current,
+          "a loop is turned by the thread that made it, and not by its tasks");
+    ouro__inbox_wake_up(dispatcher->inbox);
+    if (wait_ns == OURO_FOREVER)
+        latest = OURO_FOREVER;
+    else if (wait_ns > 0)
+        latest = ouro__deadline_after(ouro__dispatcher_now(dispatcher), wait_ns);
+    if (!is_over(loop))
+        turn(loop, latest);
+    if (is_over(loop))
+        return 0;
+    announce_sleep(dispatcher);
+    return 1;
+}
+
+int ouro_loop_fd(const struct ouro_loop *loop)
+{
+    return loop->dispatcher.ring.fd >= 0 ? loop->dispatcher.ring.fd : -ENOSYS;
+}
+
+int64_t ouro_loop_next(struct ouro_loop *loop)
+{
+    int64_t next = ouro__dispatcher_next(&loop->dispatcher);
+    int64_t now;
+
+    if (next == OURO_FOREVER)
+        return OURO_FOREVER;
+    if (next == INT64_MIN || is_over(loop))
+        return 0;
+    now = ouro__dispatcher_now(&loop->dispatcher);
+    return next > now ? next - now : 0;
+}
+
+int ouro_loop_destroy(struct ouro_loop *loop)
+{
+    int result;
+
+    if (!is_over(loop))
+        (void) ouro_cancel(loop->main_id);
+    ouro__loop_run(loop);
+    result = ouro__loop_close(loop);
+    free(loop);
+    return result;
+}
+
+/* --- asking ---------------------------------------------------------------------------------------- */
+
+int ouro_stats(struct ouro_counters *ret_counters)
+{
+    const struct dispatcher *dispatcher = ouro__dispatcher;
+
+    if (!dispatcher)
+        return -EINVAL;
+    *ret_counters = (struct ouro_counters) {
+        .wakeups = dispatcher->wakeup_count,
+        .turns = dispatcher->turn_count,
+        .system_calls = dispatcher->ring.system_calls,
+        .sqes = dispatcher->sqe_count,
+        .cqes = dispatcher->cqe_count,
+        .tasks_spawned = dispatcher->spawn_count,
+        .tasks_live = dispatcher->task_count,
+        .tasks_peak = dispatcher->task_peak,
+        .stack_bytes = ouro__stack_pool_bytes(dispatcher->stacks),
+        .task_bytes = sizeof(struct ouro_task) + sizeof(struct timer_entry) + sizeof(uint32_t),
+    };
+    return 0;
+}
+
+int64_t ouro_now(void)
+{
+    struct timespec now;
+
+    if (ouro__dispatcher)
+        return ouro__dispatcher_now(ouro__dispatcher);
+    (void) clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * OURO_SECOND + now.tv_nsec;
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ouro_message.h - messages from one thread to the loop of another
+ *
+ * Tasks never leave their loop, and nothing of a loop may be touched from another thread but
+ * its inbox. A message is a struct of yours that begins with a struct ouro_message; posting it
+ * hands it over, and the loop's thread then calls its `deliver`. Nothing is copied or
+ * allocated, so that as much is on its way as the senders own, and no more.
+ *
+ * The kernel is asked to wake a loop only when that sleeps: between two busy loops a message
+ * costs no system call.
+ */
+#ifndef OURO_MESSAGE_H
+#define OURO_MESSAGE_H
+
+#include "ouro_base.h"
+
+OURO_BEGIN_DECLS
+
+struct ouro_inbox; /* of one loop */
+struct ouro_message;
+
+/*
+ * Runs on the receiving loop's thread, between tasks: must not wait. It may wake a task (set a
+ * future or an event, ouro_channel_try_send()), spawn one, or post an answer. The message is its
+ * to free or to reuse.
+ */
+typedef void ouro_message_fn(struct ouro_message *message);
+
+struct ouro_message {
+    struct ouro_message *next; /* private */
+    ouro_message_fn *deliver;
+    struct ouro_mailbox *mailbox; /* private */
+};
+
+/*
+ * ouro_inbox_ref - the inbox of the running loop, to be given to other threads
+ *
+ * While somebody holds a reference the loop does not call it a deadlock when all its tasks
+ * sleep. The inbox outlives its loop as long as it is referred to.
+ *
+ * Context: loop thread.
+ * Returns: the inbox, to be given back with ouro_inbox_unref().
+ */
+OURO_API struct ouro_inbox *ouro_inbox_ref(void);
+
+/* ouro_inbox_unref - give a reference back. Context: any thread. NULL is allowed. */
+OURO_API void ouro_inbox_unref(struct ouro_inbox *inbox);
+
+/*
+ * ouro_post - hand a message to a loop
+ * @message: `deliver` is set; the loop's from now on, until `deliver` is called with it
+ *
+ * Messages of one thread are delivered in the order in which they were posted.
+ *
+ * Context: any thread, the loop's own included; not a signal handler.
+ * Returns: 0; -ESHUTDOWN when the loop has ended: the message is still the caller's.
+ */
+OURO_API int ouro_post(struct ouro_inbox *inbox, struct ouro_message *message);
+
+/*
+ * A mailbox receives messages for tasks that wait for them. It belongs to the loop that it was
+ * made on, and lives in the caller's memory. The fields are private.
+ */
+struct ouro_mailbox {
+    struct ouro_inbox *inbox;
+    struct ouro_message *first, **last; /* delivered, not received */
+    struct {
+        void *next, *prev;
+    } waiters;
+};
+
+/* ouro_mailbox_init - an empty mailbox of the running loop. Context: loop thread. */
+OURO_API void ouro_mailbox_init(struct ouro_mailbox *mailbox);
+
+/*
+ * ouro_mailbox_done - the end of a mailbox: it is empty, and nobody waits or will send
+ *
+ * Context: the mailbox's loop thread. Messages that nobody received end the process, since their
+ * memory would be lost.
+ */
+OURO_API void ouro_mailbox_done(struct ouro_mailbox *mailbox);
+
+/*
+ * ouro_mailbox_send - post a message to a mailbox
+ * @message: `deliver` need not be set; otherwise as for ouro_post()
+ *
+ * Context, returns: as ouro_post(). The mailbox must outlive the delivery.
+ */
+OURO_API int ouro_mailbox_send(struct ouro_mailbox *mailbox, struct ouro_message *message);
+
+/*
+ * ouro_mailbox_receive - wait for the next message
+ *
+ * Tasks that wait are served in the order in which they came. A message that raced an
+ * interruption is received, and the interruption fails the next call.
+ *
+ * Context: task of the mailbox's loop, may suspend.
+ * Returns: 0; -ECANCELED, -ETIMEDOUT.
+ */
+OURO_API OURO_TASK int ouro_mailbox_receive(struct ouro_mailbox *mailbox,
+                                            struct ouro_message **ret_message);
+
+OURO_END_DECLS
+
+#endif /* OURO_MESSAGE_H */

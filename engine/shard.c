@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * shard.c - ouro_run() on several threads; see ouro_shard.h
+ *
+ * Shard 0 is the caller's thread. All loops exist before the first task runs, so that each
+ * can post to each; inboxes outlive their loops, so that a late message is refused, not lost.
+ *
+ * Stopping is a message to each shard. Each carries its own, which is posted at most once.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "inbox.h"
+#include "ouro_shard.h"
+#include "shard.h"
+
+#define SHARDS_MAX 1024
+
+struct shard {
+    struct shards *all;
+    unsigned index;
+    pthread_t thread;
+    struct ouro_loop loop;
+    struct ouro_inbox *inbox; /* a reference */
+    struct ouro_message stop;
+    atomic_bool is_stop_posted;
+    int code; /* why its loop could not be made; else what its main returned */
+};
+
+struct shards {
+    unsigned count;
+    ouro_task_fn *fn;
+    void *arg;
+    const struct ouro_run_options *options;
+    const struct ring_config *config;
+    cpu_set_t cpus; /* that the process may use */
+    pthread_mutex_t lock;
+    pthread_cond_t arrived;
+    unsigned expected_count; /* of shards whose loops are made, or could not be */
+    unsigned arrived_count;
+    atomic_int setup_error; /* the first one */
+    atomic_int error;       /* the first that a main returned */
+    struct shard shards[];
+};
+
+/* --- how many, and where --------------------------------------------------------------------- */
+
+unsigned ouro__shard_count(const struct ouro_run_options *options)
+{
+    cpu_set_t cpus;
+
+    if (options->shards == 0)
+        return 1;
+    if (options->shards != OURO_SHARD_PER_CPU)
+        return options->shards <= SHARDS_MAX ? options->shards : 0;
+    return sched_getaffinity(0, sizeof(cpus), &cpus) ? 1 : (unsigned) CPU_COUNT(&cpus);
+}
+
+/* The calling thread gets the CPU that is its turn. */
+static void pin(const struct shard *shard)
+{
+    unsigned nth = shard->index % (unsigned) CPU_COUNT(&shard->all->cpus);
+    cpu_set_t one;
+    int cpu = 0;
+
+    while (!CPU_ISSET(cpu, &shard->all->cpus) || nth-- > 0)
+        cpu++;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    (void) pthread_setaffinity_np(pthread_self(), sizeof(one), &one);
+}
+
+/* --- stopping ------------------------------------------------------------------------------------ */
+
+static void stop_here(struct ouro_message *message)
+{
+    struct shard *shard = container_of(message, struct shard, stop);
+
+    (void) ouro_cancel(shard->loop.main_id);
+}
+
+void ouro__shard_stop_all(struct shard *shard)
+{
+    struct shards *all = shard->all;
+
+    for (unsigned i = 0; i < all->count; i++)
+        if (!atomic_exchange(&all->shards[i].is_stop_posted, true))
+            (void) ouro_post(all->shards[i].inbox, &all->shards[i].stop);
+}
+
+/* --- one shard ------------------------------------------------------------------------------------ */
+
+/* Keeps the first error. */
+static void fail_setup(struct shards *all, int code)
+{
+    int none = 0;
+
+    (void) atomic_compare_exchange_strong(&all->setup_error, &none, code);
+}
+
+static void expect(struct shards *all, unsigned count)
+{
+    (void) pthread_mutex_lock(&all->lock);
+    all->expected_count = count;
+    (void) pthread_cond_broadcast(&all->arrived);
+    (void) pthread_mutex_unlock(&all->lock);
+}
+
+/* Waits for all others. */
+static void meet(struct shards *all)
+{
+    (void) pthread_mutex_lock(&all->lock);
+    all->arrived_count++;
+    (void) pthread_cond_broadcast(&all->arrived);
+    while (all->expected_count == 0 || all->arrived_count < all->expected_count)
+        (void) pthread_cond_wait(&all->arrived, &all->lock);
+    (void) pthread_mutex_unlock(&all->lock);
+}
+
+/* The main task of each shard. */
+static int run_main(void *arg)
+{
+    struct shard *shard = arg;
+    int none = 0;
+    int code;
+
+    if (atomic_load(&shard->all->setup_error))
+        return 0;
+    code = shard->all->fn(shard->all->arg);
+    if (code < 0 && atomic_compare_exchange_strong(&shard->all->error, &none, code))
+        ouro__shard_stop_all(shard);
+    return code;
+}
+
+static int open_loop(struct shard *shard)
+{
+    struct ouro_run_options options = *shard->all->options;
+    int code;
+
+    if (options.pin)
+        pin(shard);
+    options.keep_signals |= shard->index > 0; /* signals come to shard 0, which tells the others */
+    code = ouro__loop_open(&shard->loop, run_main, shard, &options, shard->all->config);
+    if (code) {
+        fail_setup(shard->all, code);
+        return code;
+    }
+    shard->loop.shard = shard;
+    shard->inbox = ouro_inbox_ref();
+    return 0;
+}
+
+static void *run_shard(void *arg)
+{
+    struct shard *shard = arg;
+    int code = open_loop(shard);
+
+    meet(shard->all);
+    if (!code) {
+        ouro__loop_run(&shard->loop);
+        code = ouro__loop_close(&shard->loop);
+    }
+    shard->code = code;
+    return NULL;
+}
+
+/* --- all --------------------------------------------------------------------------------------------- */
+
+static struct shards *create(unsigned count)
+{
+    struct shards *all = calloc(1, sizeof(*all) + count * sizeof(all->shards[0]));
+
+    if (!all)
+        return NULL;
+    all->count = count;
+    (void) pthread_mutex_init(&all->lock, NULL);
+    (void) pthread_cond_init(&all->arrived, NULL);
+    for (unsigned i = 0; i < count; i++) {
+        all->shards[i].all = all;
+        all->shards[i].index = i;
+        all->shards[i].stop.deliver = stop_here;
+    }
+    return all;
+}
+
+static void destroy(struct shards *all)
+{
+    for (unsigned i = 0; i < all->count; i++)
+        ouro_inbox_unref(all->shards[i].inbox);
+    (void) pthread_cond_destroy(&all->arrived);
+    (void) pthread_mutex_destroy(&all->lock);
+    free(all);
+}
+
+/* Returns how many of the threads could be started. */
+static unsigned start_threads(struct shards *all)
+{
+    for (unsigned i = 1; i < all->count; i++) {
+        int code = -pthread_create(&all->shards[i].thread, NULL, run_shard, &all->shards[i]);
+
+        if (code) {
+            fail_setup(all, code);
+            (void) fprintf(stderr, "ouro: cannot start thread %u of %u: %s\n", i + 1, all->count,
+                           ouro_strerror(code));
+            return i - 1;
+        }
+    }
+    return all->count - 1;
+}
+
+static int result_of(const struct shards *all)
+{
+    int code = atomic_load(&all->setup_error);
+
+    if (!code)
+        code = atomic_load(&all->error);
+    return code ? code : all->shards[0].code;
+}
+
+int ouro__shard_run(unsigned count, ouro_task_fn *fn, void *arg,
+                    const struct ouro_run_options *options, const struct ring_config *config)
+{
+    struct shards *all = create(count);
+    unsigned started;
+    int result;
+
+    if (!all)
+        return -ENOMEM;
+    all->fn = fn;
+    all->arg = arg;
+    all->options = options;
+    all->config = config;
+    (void) sched_getaffinity(0, sizeof(all->cpus), &all->cpus);
+    started = start_threads(all);
+    expect(all, started + 1);
+    (void) run_shard(&all->shards[0]);
+    for (unsigned i = 1; i <= started; i++)
+        (void) pthread_join(all->shards[i].thread, NULL);
+    if (options->pin)
+        (void) pthread_setaffinity_np(pthread_self(), sizeof(all->cpus), &all->cpus);
+    result = result_of(all);
+    destroy(all);
+    return result;
+}
+
+/* --- asking -------------------------------------------------------------------------------------------- */
+
+static const struct shard *own_shard(const char *caller)
+{
+    CHECK(ouro__dispatcher, caller);
+    return ouro__loop_of(ouro__dispatcher)->shard;
+}
+
+unsigned ouro_shard_count(void)
+{
+    const struct shard *shard = own_shard("ouro_shard_count() needs a loop");
+
+    return shard ? shard->all->count : 1;
+}
+
+unsigned ouro_shard_index(void)
+{
+    const struct shard *shard = own_shard("ouro_shard_index() needs a loop");
+
+    return shard ? shard->index : 0;
+}
+
+struct ouro_inbox *ouro_shard_inbox(unsigned index)
+{
+    const struct shard *shard = own_shard("ouro_shard_inbox() needs a loop");
+
+    CHECK(index < ouro_shard_count(), "ouro_shard_inbox() of a shard that does not exist");
+    return shard ? shard->all->shards[index].inbox : ouro__dispatcher->inbox;
+}

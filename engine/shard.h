@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* shard.h - several loops in one process; ouro_shard.h is the public side */
+#ifndef OURO_SHARD_PRIVATE_H
+#define OURO_SHARD_PRIVATE_H
+
+#include "loop.h"
+
+/* How many the options ask for; 0: too many. */
+unsigned ouro__shard_count(const struct ouro_run_options *options);
+
+/* ouro_run() with two shards or more. */
+int ouro__shard_run(unsigned count, ouro_task_fn *fn, void *arg,
+                    const struct ouro_run_options *options, const struct ring_config *config);
+
+/* Cancels the main tasks of all shards. Loop thread of one of them. */
+void ouro__shard_stop_all(struct shard *shard);
+
+#endif /* OURO_SHARD_PRIVATE_H */

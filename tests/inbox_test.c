@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * inbox_test.c - tests of engine/inbox.c: messages from other threads
+ *
+ * What races is left to chance and counted; what must never happen is asserted.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+
+#include "check.h"
+#include "dispatcher.h"
+#include "inbox.h"
+#include "loop.h"
+
+struct letter {
+    struct ouro_message message;
+    int number;
+    struct log *log;
+};
+
+/* --- from the loop's own thread -------------------------------------------------------------- */
+
+static void note(struct ouro_message *message)
+{
+    struct letter *letter = container_of(message, struct letter, message);
+    char text[8];
+
+    (void) snprintf(text, sizeof(text), "%d ", letter->number);
+    log_add(letter->log, text);
+}
+
+static int post_to_oneself(void *arg)
+{
+    struct log *log = arg;
+    struct letter letters[5];
+    struct ouro_inbox *inbox = ouro_inbox_ref();
+
+    log->len = 0;
+    for (int i = 0; i < 5; i++) {
+        letters[i] = (struct letter) {{.deliver = note}, i, log};
+        CU_ASSERT_EQUAL(ouro_post(inbox, &letters[i].message), 0);
+    }
+    CU_ASSERT_EQUAL(log->len, 0); /* not before the task lets go */
+    CU_ASSERT_EQUAL(ouro_sleep(1), 0);
+    CU_ASSERT_STRING_EQUAL(log->text, "0 1 2 3 4 ");
+    ouro_inbox_unref(inbox);
+    return 0;
+}
+
+static void test_messages_are_delivered_in_order(void)
+{
+    struct log log;
+
+    run_on_each_ring(post_to_oneself, &log);
+}
+
+static int post_and_return(void *arg)
+{
+    struct letter *letter = arg;
+
+    return ouro_post(ouro__dispatcher->inbox, &letter->message);
+}
+
+static void test_last_messages_are_delivered_when_the_loop_ends(void)
+{
+    struct log log = {.len = 0};
+    struct letter letter = {{.deliver = note}, 7, &log};
+
+    CU_ASSERT_EQUAL(run_sim(post_and_return, &letter), 0);
+    CU_ASSERT_STRING_EQUAL(log.text, "7 ");
+}
+
+static int give_inbox(void *arg)
+{
+    *(struct ouro_inbox **) arg = ouro_inbox_ref();
+    return 0;
+}
+
+static void test_ended_loop_refuses_messages(void)
+{
+    const char *const rings[] = {test_sim_ring(), test_kernel_ring()};
+
+    for (size_t i = 0; i < COUNT_OF(rings) && rings[i]; i++) {
+        struct ouro_inbox *inbox = NULL;
+        struct ouro_message message = {.next = NULL};
+
+        CU_ASSERT_EQUAL(run_with(rings[i], 0, give_inbox, &inbox), 0);
+        CU_ASSERT_EQUAL(ouro_post(inbox, &message), -ESHUTDOWN);
+        CU_ASSERT_PTR_NULL(message.next);
+        ouro_inbox_unref(inbox);
+    }
+}
+
+/* --- from other threads ------------------------------------------------------------------------ */
+
+#define SENDERS      4
+#define PER_SENDER   25000
+#define WAKE_UPS     200000
+#define BURST_MAX    8
+#define BUSY_PERCENT 50 /* of bursts that do not wait for the loop to fall asleep */
+
+struct crowd {
+    struct ouro_inbox *inbox;
+    struct parcel *parcels; /* of all senders */
+    int next[SENDERS];      /* expected */
+    int delivered_count;
+    struct ouro_future all_came;
+};
+
+struct parcel {
+    struct ouro_message message;
+    struct crowd *crowd;
+    int sender, number;
+};
+
+struct sender {
+    struct crowd *crowd;
+    int index;
+    pthread_t thread;
+};
+
+static void count_parcel(struct ouro_message *message)
+{
+    struct parcel *parcel = container_of(message, struct parcel, message);
+    struct crowd *crowd = parcel->crowd;
+
+    CU_ASSERT_EQUAL(parcel->number, crowd->next[parcel->sender]);
+    crowd->next[parcel->sender]++;
+    if (++crowd->delivered_count == SENDERS * PER_SENDER)
+        CU_ASSERT_EQUAL(ouro_future_set(&crowd->all_came, NULL), 0);
+}
+
+static void *send_parcels(void *arg)
+{
+    struct sender *sender = arg;
+
+    for (int i = 0; i < PER_SENDER; i++) {
+        struct parcel *parcel = &sender->crowd->parcels[sender->index * PER_SENDER + i];
+
+        *parcel = (struct parcel) {{.deliver = count_parcel}, sender->crowd, sender->index, i};
+        if (ouro_post(sender->crowd->inbox, &parcel->message))
+            return arg;
+    }
+    return NULL;
+}
+
+static int receive_from_a_crowd(void *arg)
+{
+    struct crowd crowd = {.inbox = ouro_inbox_ref()};
+    struct sender senders[SENDERS];
+
+    (void) arg;
+    ouro_future_init(&crowd.all_came);
+    crowd.parcels = calloc(SENDERS * PER_SENDER, sizeof(*crowd.parcels));
+    for (int i = 0; i < SENDERS; i++) {
+        senders[i] = (struct sender) {.crowd = &crowd, .index = i};
+        CU_ASSERT_EQUAL(pthread_create(&senders[i].thread, NULL, send_parcels, &senders[i]), 0);
+    }
+    CU_ASSERT_EQUAL(ouro_future_wait(&crowd.all_came, NULL), 0);
+    for (int i = 0; i < SENDERS; i++) {
+        void *failed = NULL;
+
+        CU_ASSERT_EQUAL(pthread_join(senders[i].thread, &failed), 0);
+        CU_ASSERT_PTR_NULL(failed);
+        CU_ASSERT_EQUAL(crowd.next[i], PER_SENDER);
+    }
+    free(crowd.parcels);
+    ouro_inbox_unref(crowd.inbox);
+    return 0;
+}
+
+static void test_each_threads_messages_come_once_and_in_order(void)
+{
+    if (!test_kernel_ring()) {
+        TEST_SKIP("threads need the kernel's ring");
+        return;
+    }
+    CU_ASSERT_EQUAL(run_with(test_kernel_ring(), 0, receive_from_a_crowd, NULL), 0);
+}
+
+/*
+ * Goal: no wake-up is lost. Method: a thread posts bursts and waits for each to be delivered,
+ * and in half of the cases also for the loop to fall asleep. A lost one hangs.
+ */
+struct waking {
+    struct ouro_inbox *inbox;
+    struct ouro_future is_over;
+    atomic_uint delivered_count;
+    unsigned sleeper_count; /* messages posted to a loop that slept */
+    struct ouro_message messages[BURST_MAX];
+    struct ouro_message last;
+};
+
+static struct waking *waking;
+
+static void count_wake_up(struct ouro_message *message)
+{
+    (void) message;
+    atomic_fetch_add(&waking->delivered_count, 1);
+}
+
+static void finish_waking(struct ouro_message *message)
+{
+    (void) message;
+    CU_ASSERT_EQUAL(ouro_future_set(&waking->is_over, NULL), 0);
+}
+
+static void *send_bursts(void *arg)
+{
+    unsigned seed = 1;
+    unsigned posted = 0;
+
+    (void) arg;
+    while (posted < WAKE_UPS) {
+        unsigned burst = 1 + (unsigned) rand_r(&seed) % BURST_MAX;
+
+        if ((unsigned) rand_r(&seed) % 100 >= BUSY_PERCENT)
+            while (!atomic_load(&waking->inbox->is_sleeping))
+                (void) sched_yield();
+        waking->sleeper_count += atomic_load(&waking->inbox->is_sleeping);
+        for (unsigned i = 0; i < burst; i++) {
+            waking->messages[i].deliver = count_wake_up;
+            if (ouro_post(waking->inbox, &waking->messages[i]))
+                return NULL;
+        }
+        posted += burst;
+        while (atomic_load(&waking->delivered_count) < posted)
+            (void) sched_yield();
+    }
+    waking->last.deliver = finish_waking;
+    (void) ouro_post(waking->inbox, &waking->last);
+    return NULL;
+}
+
+static int sleep_and_wake(void *arg)
+{
+    pthread_t thread;
+
+    (void) arg;
+    waking->inbox = ouro_inbox_ref();
+    ouro_future_init(&waking->is_over);
+    CU_ASSERT_EQUAL(pthread_create(&thread, NULL, send_bursts, NULL), 0);
+    CU_ASSERT_EQUAL(ouro_future_wait(&waking->is_over, NULL), 0);
+    CU_ASSERT_EQUAL(pthread_join(thread, NULL), 0);
+    ouro_inbox_unref(waking->inbox);
+    return 0;
+}
+
+static void test_no_wake_up_is_lost_in_200000_messages(void)
+{
+    struct waking here = {.sleeper_count = 0};
+
+    if (!test_kernel_ring()) {
+        TEST_SKIP("threads need the kernel's ring");
+        return;
+    }
+    waking = &here;
+    CU_ASSERT_EQUAL(run_with(test_kernel_ring(), 0, sleep_and_wake, NULL), 0);
+    CU_ASSERT(atomic_load(&here.delivered_count) >= WAKE_UPS);
+    CU_ASSERT(here.sleeper_count >= WAKE_UPS / 10);
+}
+
+const struct test inbox_tests[] = {TEST(test_messages_are_delivered_in_order),
+                                   TEST(test_last_messages_are_delivered_when_the_loop_ends),
+                                   TEST(test_ended_loop_refuses_messages),
+                                   TEST(test_each_threads_messages_come_once_and_in_order),
+                                   TEST(test_no_wake_up_is_lost_in_200000_messages),
+                                   TEST_END};
