@@ -92,7 +92,8 @@ PROTO_HEADERS = \
 	proto/ouro_http_client.h \
 	proto/ouro_http_server.h \
 	proto/ouro_proto.h \
-	proto/ouro_stream.h
+	proto/ouro_stream.h \
+	proto/ouro_tls.h
 
 PROTO_SOURCES = \
 	proto/dial.c \
@@ -107,6 +108,8 @@ PROTO_SOURCES = \
 	proto/http_router.c \
 	proto/http_server.c \
 	proto/stream.c \
+	proto/tls.c \
+	proto/tls_context.c \
 	proto/url.c
 
 EXAMPLES = \
@@ -116,6 +119,7 @@ EXAMPLES = \
 	examples/interleave \
 	examples/pipeline \
 	examples/producer_consumer \
+	examples/tls_echo \
 	examples/wget
 
 BENCHES = \
@@ -170,6 +174,7 @@ TEST_SOURCES = \
 	tests/task_test.c \
 	tests/timer_heap_test.c \
 	tests/timer_test.c \
+	tests/tls_test.c \
 	tests/url_test.c \
 	tests/wait_tasks_test.c
 
@@ -262,7 +267,7 @@ URING_LIBS = -luring
 LLHTTP_LIBS = -lllhttp
 endif
 ENGINE_LIBS = $(URING_LIBS)
-PROTO_LIBS = $(LLHTTP_LIBS) -lcares
+PROTO_LIBS = $(LLHTTP_LIBS) -lcares -lssl -lcrypto
 
 # --- Lists made of the lists. --------------------------------------------------------------------
 

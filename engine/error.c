@@ -16,6 +16,8 @@ static const char *const own_texts[] = {
     "Not a valid HTTP message",
     "No such ring",
     "All tasks sleep and nothing can wake one",
+    "TLS failed",
+    "The peer's certificate is not valid",
 };
 
 const char *ouro_strerror(int64_t code)

@@ -60,15 +60,17 @@
  * that a main() which returns one as it is does not exit with status 0.
  */
 enum ouro_error {
-    OURO_EEOF = -4097,      /* the stream ended inside a message */
-    OURO_ELIMIT = -4098,    /* a configured size limit was reached */
-    OURO_ENONAME = -4099,   /* the host name does not exist or has no address */
-    OURO_ERESOLVER = -4100, /* the name servers did not give a usable answer */
-    OURO_EADDRESS = -4101,  /* text is not an address of the form expected */
-    OURO_EURL = -4102,      /* text is not a URL of a supported form */
-    OURO_EHTTP = -4103,     /* the peer's message is not valid HTTP/1.x */
-    OURO_ERING = -4104,     /* OURO_RING or the ring option is not understood */
-    OURO_EDEADLOCK = -4105  /* every task sleeps and nothing can wake one */
+    OURO_EEOF = -4097,        /* the stream ended inside a message */
+    OURO_ELIMIT = -4098,      /* a configured size limit was reached */
+    OURO_ENONAME = -4099,     /* the host name does not exist or has no address */
+    OURO_ERESOLVER = -4100,   /* the name servers did not give a usable answer */
+    OURO_EADDRESS = -4101,    /* text is not an address of the form expected */
+    OURO_EURL = -4102,        /* text is not a URL of a supported form */
+    OURO_EHTTP = -4103,       /* the peer's message is not valid HTTP/1.x */
+    OURO_ERING = -4104,       /* OURO_RING or the ring option is not understood */
+    OURO_EDEADLOCK = -4105,   /* every task sleeps and nothing can wake one */
+    OURO_ETLS = -4106,        /* TLS failed; the hint or ouro_tls_error_text() says why */
+    OURO_ECERTIFICATE = -4107 /* the peer's certificate is not trusted, or not its own */
 };
 
 OURO_BEGIN_DECLS

@@ -7,5 +7,6 @@
 #include "ouro_http_client.h"
 #include "ouro_http_server.h"
 #include "ouro_stream.h"
+#include "ouro_tls.h"
 
 #endif /* OURO_PROTO_H */

@@ -11,8 +11,8 @@
 
 /* All of enum ouro_error. The switch makes the compiler say when one is missing here. */
 static const enum ouro_error own_codes[] = {
-    OURO_EEOF, OURO_ELIMIT, OURO_ENONAME, OURO_ERESOLVER, OURO_EADDRESS,
-    OURO_EURL, OURO_EHTTP,  OURO_ERING,   OURO_EDEADLOCK,
+    OURO_EEOF,  OURO_ELIMIT, OURO_ENONAME,   OURO_ERESOLVER, OURO_EADDRESS,     OURO_EURL,
+    OURO_EHTTP, OURO_ERING,  OURO_EDEADLOCK, OURO_ETLS,      OURO_ECERTIFICATE,
 };
 
 static const char *word_of(enum ouro_error code)
@@ -36,6 +36,10 @@ static const char *word_of(enum ouro_error code)
         return "ring";
     case OURO_EDEADLOCK:
         return "sleep";
+    case OURO_ETLS:
+        return "TLS";
+    case OURO_ECERTIFICATE:
+        return "certificate";
     }
     return "?";
 }

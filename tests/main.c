@@ -61,6 +61,7 @@
     SUITE(signals)          \
     SUITE(socket)           \
     SUITE(stream)           \
+    SUITE(tls)              \
     SUITE(url)
 
 #ifdef OURO_MINI_CUNIT
