@@ -41,6 +41,7 @@ ENGINE_HEADERS = \
 	engine/ouro_channel.h \
 	engine/ouro_coro.h \
 	engine/ouro_coro_switch.h \
+	engine/ouro_debug.h \
 	engine/ouro_future.h \
 	engine/ouro_loop.h \
 	engine/ouro_message.h \
@@ -57,6 +58,7 @@ ENGINE_SOURCES = \
 	engine/check.c \
 	engine/coro.c \
 	engine/dispatcher.c \
+	engine/dump.c \
 	engine/error.c \
 	engine/future.c \
 	engine/group.c \
@@ -85,7 +87,8 @@ ENGINE_SOURCES = \
 	engine/task_table.c \
 	engine/timer.c \
 	engine/timer_heap.c \
-	engine/wait_tasks.c
+	engine/wait_tasks.c \
+	engine/watchdog.c
 
 PROTO_HEADERS = \
 	proto/ouro_dns.h \
@@ -117,6 +120,7 @@ EXAMPLES = \
 	examples/hello_twice \
 	examples/http_server \
 	examples/interleave \
+	examples/ouro_doctor \
 	examples/pipeline \
 	examples/producer_consumer \
 	examples/tls_echo \
@@ -141,6 +145,7 @@ TEST_SOURCES = \
 	tests/coro_test.c \
 	tests/dispatcher_test.c \
 	tests/dns_test.c \
+	tests/dump_test.c \
 	tests/error_test.c \
 	tests/examples_test.c \
 	tests/future_test.c \
@@ -176,7 +181,8 @@ TEST_SOURCES = \
 	tests/timer_test.c \
 	tests/tls_test.c \
 	tests/url_test.c \
-	tests/wait_tasks_test.c
+	tests/wait_tasks_test.c \
+	tests/watchdog_test.c
 
 # The tests that also run on an emulated aarch64: coroutines, stacks and the dispatcher on the
 # simulated ring. CUnit has no aarch64 package here, so tests/mini_cunit.h stands in for it.

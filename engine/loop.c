@@ -11,14 +11,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "dump.h"
 #include "inbox.h"
 #include "loop.h"
 #include "shard.h"
 
 #define SQ_ENTRIES_DEFAULT 512
 #define SQ_ENTRIES_MAX     32768
-#define DUMP_TASKS_MAX     32 /* a deadlock of a million tasks needs no million lines */
 
 const struct ouro_run_options ouro__loop_defaults = {.ring = NULL};
 
@@ -88,6 +89,35 @@ static int start_main(struct ouro_loop *loop, enum ouro_stack_class stack)
     return loop->main_id < 0 ? (int) loop->main_id : 0;
 }
 
+static bool is_set(const char *variable)
+{
+    const char *value = secure_getenv(variable);
+
+    return value && strcmp(value, "1") == 0;
+}
+
+static bool wants_dumps(const struct ouro_run_options *options)
+{
+    return options->dump_on_sigusr1 || is_set("OURO_DUMP");
+}
+
+/* A program runs without its watchdog rather than not at all. */
+static void watch_for_stalls(struct ouro_loop *loop, const struct ouro_run_options *options)
+{
+    const char *spec = secure_getenv("OURO_STALL");
+    int64_t limit = options->stall_limit;
+    int code = 0;
+
+    if (spec && *spec)
+        code = ouro__watchdog_parse(spec, &limit);
+    if (code)
+        (void) fprintf(stderr, "ouro: OURO_STALL is a time such as 50ms, not \"%s\"\n", spec);
+    else
+        code = ouro__watchdog_watch(&loop->stall, &loop->dispatcher, limit);
+    if (code)
+        (void) fprintf(stderr, "ouro: stalls are not watched: %s\n", ouro_strerror(code));
+}
+
 int ouro__loop_open(struct ouro_loop *loop, ouro_task_fn *fn, void *arg,
                     const struct ouro_run_options *options, const struct ring_config *config)
 {
@@ -109,9 +139,12 @@ int ouro__loop_open(struct ouro_loop *loop, ouro_task_fn *fn, void *arg,
         ouro__dispatcher_done(&loop->dispatcher);
         return code;
     }
-    ouro__signals_claim(&loop->signals, &loop->dispatcher, options->keep_sigpipe,
-                        options->keep_signals);
+    ouro__signals_claim(&loop->signals, &loop->dispatcher,
+                        (struct signal_wishes) {.keep_sigpipe = options->keep_sigpipe,
+                                                .keep_signals = options->keep_signals,
+                                                .dump_on_sigusr1 = wants_dumps(options)});
     ouro__overflow_watch(&loop->overflow);
+    watch_for_stalls(loop, options);
     return 0;
 }
 
@@ -128,32 +161,6 @@ static void cancel_all(struct dispatcher *dispatcher)
     }
 }
 
-static const char *name_of_wait(const struct wait *wait)
-{
-    if (wait->kind == &ouro__op_wait_kind || wait->kind == &ouro__op_cleanup_wait_kind)
-        return ouro__op_name(container_of(wait, struct op, wait)->kind);
-    return wait->kind->name;
-}
-
-static void report_deadlock(const struct dispatcher *dispatcher)
-{
-    unsigned said = 0;
-
-    (void) fprintf(stderr, "ouro: deadlock: all tasks sleep and nothing can wake one\n");
-    for (uint32_t index = 0; index < dispatcher->tasks.slots_used; index++) {
-        const struct ouro_task *task = ouro__task_table_slot(&dispatcher->tasks, index);
-
-        if (task->slot.id == 0 || task->state != TASK_PARKED)
-            continue;
-        if (++said > DUMP_TASKS_MAX)
-            break;
-        (void) fprintf(stderr, "ouro:   task \"%s\", spawned at %s, waits: %s\n", task->name,
-                       task->place, name_of_wait(task->wait));
-    }
-    if (said > DUMP_TASKS_MAX)
-        (void) fprintf(stderr, "ouro:   ... of %u\n", dispatcher->task_count);
-}
-
 /* The first signal ends all mains, like ouro_stop(). */
 static void obey_signals(struct ouro_loop *loop)
 {
@@ -163,15 +170,26 @@ static void obey_signals(struct ouro_loop *loop)
     ouro_stop();
 }
 
+static void obey_dump_signal(struct ouro_loop *loop)
+{
+    if (likely(!ouro__signals_want_dump(&loop->signals)))
+        return;
+    if (loop->shard)
+        ouro__shard_dump_all(loop->shard);
+    else
+        (void) ouro__dump(&loop->dispatcher, STDERR_FILENO);
+}
+
 /* One turn, and what comes from outside. */
 static void turn(struct ouro_loop *loop, int64_t latest)
 {
     struct dispatcher *dispatcher = &loop->dispatcher;
 
     obey_signals(loop);
+    obey_dump_signal(loop);
     if (unlikely(ouro__dispatcher_turn(dispatcher, latest))) {
         CHECK(!dispatcher->is_stopping, "a deadlock of tasks that can't be interrupted");
-        report_deadlock(dispatcher);
+        ouro__dump_deadlock(dispatcher);
         cancel_all(dispatcher);
         loop->result = OURO_EDEADLOCK;
         loop->is_deadlocked = true;
@@ -219,11 +237,10 @@ static void print_stats(void)
 
 int ouro__loop_close(struct ouro_loop *loop)
 {
-    const char *wants_stats = secure_getenv("OURO_STATS");
-
     ouro__signals_release(&loop->signals);
+    ouro__watchdog_unwatch(&loop->stall);
     ouro__overflow_unwatch(&loop->overflow);
-    if (wants_stats && !strcmp(wants_stats, "1"))
+    if (is_set("OURO_STATS"))
         print_stats();
     ouro__dispatcher_done(&loop->dispatcher);
     return loop->is_deadlocked ? OURO_EDEADLOCK : loop->result;

@@ -11,11 +11,13 @@
 #include "ouro_loop.h"
 #include "overflow.h"
 #include "signals.h"
+#include "watchdog.h"
 
 struct ouro_loop {
     struct dispatcher dispatcher;
     struct signals signals;
     struct overflow_watch overflow;
+    struct stall_watch stall;
     ouro_task_fn *fn; /* the main task's */
     void *arg;
     ouro_task_id main_id;

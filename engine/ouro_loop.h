@@ -29,6 +29,9 @@ struct ouro_run_options {
     enum ouro_stack_class stack; /* of the main task */
     bool keep_sigpipe;           /* leave SIGPIPE's disposition alone; otherwise it is ignored */
     bool keep_signals;           /* leave SIGINT and SIGTERM alone; otherwise see ouro_run() */
+    bool dump_on_sigusr1;        /* SIGUSR1 lists all tasks on stderr; so does OURO_DUMP=1 */
+    int64_t stall_limit;         /* ns; name a task on stderr that runs for so long without
+                                    waiting; 0: off. OURO_STALL=50ms wins over it */
     unsigned shards;             /* loops, each on a thread of its own (ouro_shard.h); 0: one */
     bool pin;                    /* each shard to a CPU of its own, as far as there are enough */
 };

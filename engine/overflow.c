@@ -51,18 +51,27 @@ static void handle(int number, siginfo_t *info, void *context)
         (void) raise(number); /* unless somebody sent the signal */
 }
 
-static void give_alternate_stack(struct overflow_watch *self)
+void *ouro__overflow_give_stack(void)
 {
     stack_t present;
+    stack_t alternate = {.ss_size = ALTERNATE_STACK_BYTES};
 
     if (sigaltstack(NULL, &present) || !(present.ss_flags & SS_DISABLE))
-        return;
-    self->alternate_stack = malloc(ALTERNATE_STACK_BYTES);
-    if (self->alternate_stack) {
-        stack_t alternate = {.ss_sp = self->alternate_stack, .ss_size = ALTERNATE_STACK_BYTES};
-
+        return NULL;
+    alternate.ss_sp = malloc(ALTERNATE_STACK_BYTES);
+    if (alternate.ss_sp)
         (void) sigaltstack(&alternate, NULL);
-    }
+    return alternate.ss_sp;
+}
+
+void ouro__overflow_take_stack(void *stack)
+{
+    stack_t none = {.ss_flags = SS_DISABLE};
+
+    if (!stack)
+        return;
+    (void) sigaltstack(&none, NULL);
+    free(stack);
 }
 
 void ouro__overflow_watch(struct overflow_watch *self)
@@ -75,7 +84,7 @@ void ouro__overflow_watch(struct overflow_watch *self)
         return;
     if (present.sa_sigaction != handle && present.sa_handler != SIG_DFL)
         return;
-    give_alternate_stack(self);
+    self->alternate_stack = ouro__overflow_give_stack();
     if (atomic_fetch_add(&watch_count, 1) == 0)
         (void) sigaction(SIGSEGV, &ours, NULL);
     self->is_installed = true;
@@ -92,12 +101,7 @@ static void uninstall(void)
 
 void ouro__overflow_unwatch(struct overflow_watch *self)
 {
-    stack_t none = {.ss_flags = SS_DISABLE};
-
     if (self->is_installed && atomic_fetch_sub(&watch_count, 1) == 1)
         uninstall();
-    if (self->alternate_stack) {
-        (void) sigaltstack(&none, NULL);
-        free(self->alternate_stack);
-    }
+    ouro__overflow_take_stack(self->alternate_stack);
 }

@@ -20,4 +20,11 @@ struct overflow_watch {
 void ouro__overflow_watch(struct overflow_watch *self);
 void ouro__overflow_unwatch(struct overflow_watch *self);
 
+/*
+ * Gives the thread an alternate stack for signal handlers, to be taken back when it is used no
+ * more. Returns NULL when the thread has one, or without memory.
+ */
+void *ouro__overflow_give_stack(void);
+void ouro__overflow_take_stack(void *stack);
+
 #endif /* OURO_OVERFLOW_H */

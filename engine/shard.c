@@ -13,7 +13,9 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
+#include "dump.h"
 #include "inbox.h"
 #include "ouro_shard.h"
 #include "shard.h"
@@ -28,6 +30,8 @@ struct shard {
     struct ouro_inbox *inbox; /* a reference */
     struct ouro_message stop;
     atomic_bool is_stop_posted;
+    struct ouro_message dump;
+    atomic_bool is_dump_posted;
     int code; /* why its loop could not be made; else what its main returned */
 };
 
@@ -92,6 +96,23 @@ void ouro__shard_stop_all(struct shard *shard)
             (void) ouro_post(all->shards[i].inbox, &all->shards[i].stop);
 }
 
+static void dump_here(struct ouro_message *message)
+{
+    struct shard *shard = container_of(message, struct shard, dump);
+
+    atomic_store(&shard->is_dump_posted, false);
+    (void) ouro__dump(&shard->loop.dispatcher, STDERR_FILENO);
+}
+
+void ouro__shard_dump_all(struct shard *shard)
+{
+    struct shards *all = shard->all;
+
+    for (unsigned i = 0; i < all->count; i++)
+        if (!atomic_exchange(&all->shards[i].is_dump_posted, true))
+            (void) ouro_post(all->shards[i].inbox, &all->shards[i].dump);
+}
+
 /* --- one shard ------------------------------------------------------------------------------------ */
 
 /* Keeps the first error. */
@@ -143,7 +164,10 @@ static int open_loop(struct shard *shard)
 
     if (options.pin)
         pin(shard);
-    options.keep_signals |= shard->index > 0; /* signals come to shard 0, which tells the others */
+    if (shard->index > 0) { /* signals come to shard 0, which tells the others */
+        options.keep_signals = true;
+        options.dump_on_sigusr1 = false;
+    }
     code = ouro__loop_open(&shard->loop, run_main, shard, &options, shard->all->config);
     if (code) {
         fail_setup(shard->all, code);
@@ -183,6 +207,7 @@ static struct shards *create(unsigned count)
         all->shards[i].all = all;
         all->shards[i].index = i;
         all->shards[i].stop.deliver = stop_here;
+        all->shards[i].dump.deliver = dump_here;
     }
     return all;
 }

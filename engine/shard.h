@@ -12,6 +12,9 @@ unsigned ouro__shard_count(const struct ouro_run_options *options);
 int ouro__shard_run(unsigned count, ouro_task_fn *fn, void *arg,
                     const struct ouro_run_options *options, const struct ring_config *config);
 
+/* Each shard writes its tasks to stderr. Loop thread of one of them. */
+void ouro__shard_dump_all(struct shard *shard);
+
 /* Cancels the main tasks of all shards. Loop thread of one of them. */
 void ouro__shard_stop_all(struct shard *shard);
 

@@ -12,23 +12,43 @@
 
 /* The process has one set of dispositions, hence one of all this. */
 static atomic_flag is_claimed_by_a_loop = ATOMIC_FLAG_INIT;
+static atomic_flag is_dumped_by_a_loop = ATOMIC_FLAG_INIT;
 static atomic_uint pipe_ignorer_count; /* the last loop to end restores SIGPIPE */
-static struct sigaction old_int, old_term, old_pipe;
+static struct sigaction old_int, old_term, old_pipe, old_usr1;
 
 /* What the handler touches. */
 static volatile sig_atomic_t came_count;
 static volatile sig_atomic_t handler_event_fd = -1;
+static volatile sig_atomic_t dump_count;
+static volatile sig_atomic_t dump_event_fd = -1;
+
+static void wake(int event_fd)
+{
+    static const uint64_t one = 1;
+
+    if (event_fd >= 0)
+        (void) !write(event_fd, &one, sizeof(one));
+}
+
+static void handle_dump(int number)
+{
+    int saved_errno = errno;
+
+    (void) number;
+    dump_count++;
+    wake(dump_event_fd);
+    errno = saved_errno;
+}
 
 static void handle(int number)
 {
-    static const uint64_t one = 1;
     int saved_errno = errno;
 
     if (came_count++ > 0) {
         (void) signal(number, SIG_DFL);
         (void) raise(number); /* pending until we return */
-    } else if (handler_event_fd >= 0) {
-        (void) !write(handler_event_fd, &one, sizeof(one));
+    } else {
+        wake(handler_event_fd);
     }
     errno = saved_errno;
 }
@@ -60,13 +80,28 @@ static void ignore_pipe(struct signals *self)
         (void) sigaction(SIGPIPE, &ignore, &old_pipe);
 }
 
-void ouro__signals_claim(struct signals *self, struct dispatcher *dispatcher, bool keep_sigpipe,
-                         bool keep_signals)
+static void claim_dump(struct signals *self, int event_fd)
+{
+    struct sigaction action = {.sa_handler = handle_dump, .sa_flags = SA_RESTART};
+
+    if (atomic_flag_test_and_set(&is_dumped_by_a_loop))
+        return;
+    self->is_dumping = true;
+    self->dump_count = dump_count;
+    dump_event_fd = event_fd;
+    (void) sigemptyset(&action.sa_mask);
+    (void) sigaction(SIGUSR1, &action, &old_usr1);
+}
+
+void ouro__signals_claim(struct signals *self, struct dispatcher *dispatcher,
+                         struct signal_wishes wishes)
 {
     memset(self, 0, sizeof(*self));
-    if (!keep_sigpipe)
+    if (!wishes.keep_sigpipe)
         ignore_pipe(self);
-    if (keep_signals || atomic_flag_test_and_set(&is_claimed_by_a_loop))
+    if (wishes.dump_on_sigusr1)
+        claim_dump(self, dispatcher->inbox->event_fd);
+    if (wishes.keep_signals || atomic_flag_test_and_set(&is_claimed_by_a_loop))
         return;
     self->is_claimed = true;
     claim(dispatcher->inbox->event_fd);
@@ -77,10 +112,23 @@ bool ouro__signals_came(const struct signals *self)
     return self->is_claimed && came_count > 0;
 }
 
+bool ouro__signals_want_dump(struct signals *self)
+{
+    if (!self->is_dumping || self->dump_count == dump_count)
+        return false;
+    self->dump_count = dump_count;
+    return true;
+}
+
 void ouro__signals_release(struct signals *self)
 {
     if (self->is_pipe_ignored && atomic_fetch_sub(&pipe_ignorer_count, 1) == 1)
         (void) sigaction(SIGPIPE, &old_pipe, NULL);
+    if (self->is_dumping) {
+        (void) sigaction(SIGUSR1, &old_usr1, NULL);
+        dump_event_fd = -1;
+        atomic_flag_clear(&is_dumped_by_a_loop);
+    }
     if (!self->is_claimed)
         return;
     (void) sigaction(SIGINT, &old_int, NULL);
@@ -91,6 +139,11 @@ void ouro__signals_release(struct signals *self)
 
 void ouro__signals_forget(void)
 {
+    if (atomic_flag_test_and_set(&is_dumped_by_a_loop)) {
+        (void) sigaction(SIGUSR1, &old_usr1, NULL);
+        dump_event_fd = -1;
+    }
+    atomic_flag_clear(&is_dumped_by_a_loop);
     if (atomic_flag_test_and_set(&is_claimed_by_a_loop)) {
         (void) sigaction(SIGINT, &old_int, NULL);
         (void) sigaction(SIGTERM, &old_term, NULL);

@@ -4,7 +4,8 @@
  *
  * SIGINT and SIGTERM set a flag that the run loop looks at in every turn, and write to its
  * inbox's eventfd, which wakes it; a second one has its default effect. SIGPIPE is
- * ignored. All of it belongs to the process, so that one loop at a time has it.
+ * ignored. SIGUSR1, when it is asked for, wants a dump of the tasks. All of it belongs to the
+ * process, so that one loop at a time has it.
  */
 #ifndef OURO_SIGNALS_H
 #define OURO_SIGNALS_H
@@ -16,10 +17,21 @@ struct dispatcher;
 struct signals {
     bool is_claimed;      /* this loop handles SIGINT and SIGTERM */
     bool is_pipe_ignored; /* by this loop */
+    bool is_dumping;      /* this loop handles SIGUSR1 */
+    int dump_count;       /* of those that came, how many it knows of */
 };
 
-void ouro__signals_claim(struct signals *self, struct dispatcher *dispatcher, bool keep_sigpipe,
-                         bool keep_signals);
+struct signal_wishes {
+    bool keep_sigpipe;
+    bool keep_signals; /* SIGINT and SIGTERM */
+    bool dump_on_sigusr1;
+};
+
+void ouro__signals_claim(struct signals *self, struct dispatcher *dispatcher,
+                         struct signal_wishes wishes);
+
+/* Whether SIGUSR1 came since this was last asked. */
+bool ouro__signals_want_dump(struct signals *self);
 
 /* Whether SIGINT or SIGTERM came since the loop claimed them. */
 bool ouro__signals_came(const struct signals *self);

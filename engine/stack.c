@@ -326,3 +326,23 @@ size_t ouro__stack_high_water(struct stack stack)
     }
     return 0;
 }
+
+#define TOUCHED_PAGES 64 /* looked at together: they are few, as this runs on small stacks */
+
+size_t ouro__stack_touched(struct stack stack)
+{
+    unsigned char are_resident[TOUCHED_PAGES];
+    size_t page = page_bytes();
+    size_t step = TOUCHED_PAGES * page;
+
+    for (char *low = stack.limit; low < stack.top; low += step) {
+        size_t bytes = (size_t) (stack.top - low) < step ? (size_t) (stack.top - low) : step;
+
+        if (mincore(low, bytes, are_resident))
+            continue;
+        for (size_t i = 0; i < bytes / page; i++)
+            if (are_resident[i] & 1)
+                return (size_t) (stack.top - low) - i * page;
+    }
+    return 0;
+}

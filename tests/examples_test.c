@@ -7,16 +7,25 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
 
 #include "test.h"
 
@@ -37,6 +46,8 @@ struct output {
 
 /* --- starting and ending programs ------------------------------------------------------- */
 
+static void (*prepare_process)(void); /* what a process does before it becomes a program */
+
 static bool start(struct program *program, const char *const argv[], bool ignore_signals)
 {
     int out[2], err[2];
@@ -53,6 +64,8 @@ static bool start(struct program *program, const char *const argv[], bool ignore
         }
         if (test_kernel_ring())
             (void) setenv("OURO_RING", test_kernel_ring(), 1);
+        if (prepare_process)
+            prepare_process();
         (void) dup2(out[1], STDOUT_FILENO);
         (void) dup2(err[1], STDERR_FILENO);
         (void) execv(path, (char *const *) (void *) argv);
@@ -132,6 +145,16 @@ static void test_producer_consumer_prints_its_dialogue(void)
     CU_ASSERT_FATAL(run(&output, (const char *const[]) {"producer_consumer", NULL}));
     CU_ASSERT_STRING_EQUAL(output.out, expected);
     CU_ASSERT_STRING_EQUAL(output.err, "");
+    CU_ASSERT_EQUAL(output.status, 0);
+}
+
+static void test_pipeline_squares_twenty_numbers(void)
+{
+    struct output output;
+
+    CU_ASSERT_FATAL(run(&output, (const char *const[]) {"pipeline", NULL}));
+    CU_ASSERT_STRING_EQUAL(output.out,
+                           "1 to 20 have 20 squares, whose sum is 2870; 2 workers ended\n");
     CU_ASSERT_EQUAL(output.status, 0);
 }
 
@@ -397,9 +420,221 @@ static void test_http_server_says_that_its_port_is_in_use(void)
     free(output);
 }
 
+/* --- ouro_doctor ------------------------------------------------------------------------------ */
+
+/* Makes io_uring_setup(2) fail with `code` in this process and what it becomes. */
+static void filter_io_uring(int code)
+{
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_io_uring_setup, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned) code),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const struct sock_fprog program = {.len = sizeof(filter) / sizeof(filter[0]), .filter = filter};
+
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
+        _exit(126);
+}
+
+static void forbid_io_uring(void)
+{
+    filter_io_uring(EPERM);
+}
+
+static void hide_io_uring(void)
+{
+    filter_io_uring(ENOSYS);
+}
+
+/* Enough for the ring, but not for the loop. */
+static void limit_files(void)
+{
+    const struct rlimit limit = {4, 4};
+
+    for (int fd = STDERR_FILENO + 1; fd < 4; fd++)
+        (void) fcntl(fd, F_SETFD, FD_CLOEXEC);
+    (void) setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static struct output *ask_doctor(void (*prepare)(void))
+{
+    struct output *output = calloc(1, sizeof(*output));
+
+    prepare_process = prepare;
+    CU_ASSERT_FATAL(output && run(output, (const char *const[]) {"ouro_doctor", NULL}));
+    prepare_process = NULL;
+    return output;
+}
+
+static void expect(const char *text, const char *what)
+{
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, what));
+    if (!strstr(text, what))
+        printf("    no \"%s\" in:\n%s\n", what, text);
+}
+
+static void test_ouro_doctor_finds_a_machine_that_is_well(void)
+{
+    struct output *output;
+
+    if (!test_kernel_ring()) {
+        TEST_SKIP("there is to be no kernel ring");
+        return;
+    }
+    output = ask_doctor(NULL);
+    expect(output->out, "  io_uring                       yes  ");
+    expect(output->out, "\n  open files ");
+    expect(output->out, "\nouro can run here.\n");
+    CU_ASSERT_PTR_NULL(strstr(output->out, "SCMP_ACT_ALLOW"));
+    CU_ASSERT_STRING_EQUAL(output->err, "");
+    CU_ASSERT_EQUAL(output->status, 0);
+    free(output);
+}
+
+static void test_ouro_doctor_blames_a_filter_that_forbids(void)
+{
+    struct output *output = ask_doctor(forbid_io_uring);
+
+    expect(output->out, ", with a seccomp filter\n");
+    expect(output->out,
+           "  io_uring                       no   refused by a seccomp filter: see below");
+    expect(output->out,
+           "\"names\": [\"io_uring_setup\", \"io_uring_enter\", \"io_uring_register\"]");
+    expect(output->out, "\nouro cannot run here: refused by a seccomp filter");
+    expect(output->err, "ouro: cannot start: Operation not permitted");
+    CU_ASSERT_EQUAL(output->status, 1);
+    free(output);
+}
+
+static void test_ouro_doctor_suspects_a_filter_that_hides(void)
+{
+    struct output *output = ask_doctor(hide_io_uring);
+
+    expect(output->out,
+           "  io_uring                       no   hidden by a seccomp filter (see below), or ");
+    expect(output->out, "SCMP_ACT_ALLOW");
+    CU_ASSERT_EQUAL(output->status, 1);
+    free(output);
+}
+
+static void test_ouro_doctor_names_the_limit_on_files(void)
+{
+    struct output *output;
+
+    if (!test_kernel_ring()) {
+        TEST_SKIP("there is to be no kernel ring");
+        return;
+    }
+    output = ask_doctor(limit_files);
+    expect(output->out, "  open files                     low  4: ");
+    expect(output->out,
+           "\nouro cannot run here: no file descriptor left: raise the limit (ulimit -n)");
+    CU_ASSERT_EQUAL(output->status, 1);
+    free(output);
+}
+
+static void test_ouro_doctor_explains_itself(void)
+{
+    struct output *output = calloc(1, sizeof(*output));
+
+    CU_ASSERT_FATAL(output && run(output, (const char *const[]) {"ouro_doctor", "--help", NULL}));
+    expect(output->out, "usage: ouro_doctor\n");
+    CU_ASSERT_EQUAL(output->status, 0);
+    CU_ASSERT_FATAL(run(output, (const char *const[]) {"ouro_doctor", "--hlep", NULL}));
+    CU_ASSERT_EQUAL(output->status, 1);
+    free(output);
+}
+
+/* --- tls_echo -------------------------------------------------------------------------------- */
+
+/* A new file with a key and a certificate for 127.0.0.1 that signs itself. */
+static void make_certificate(char path[32])
+{
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *certificate = X509_new();
+    X509_EXTENSION *names = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, "IP:127.0.0.1");
+    FILE *file;
+
+    (void) X509_set_version(certificate, X509_VERSION_3);
+    (void) X509_gmtime_adj(X509_getm_notBefore(certificate), -3600);
+    (void) X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
+    (void) X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_ASC,
+                                      (const unsigned char *) "test", -1, -1, 0);
+    (void) X509_set_issuer_name(certificate, X509_get_subject_name(certificate));
+    (void) X509_set_pubkey(certificate, key);
+    (void) X509_add_ext(certificate, names, -1);
+    CU_ASSERT(X509_sign(certificate, key, EVP_sha256()) > 0);
+    (void) strcpy(path, "/tmp/ouro_tls_echo.XXXXXX");
+    file = fdopen(mkstemp(path), "w");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+    CU_ASSERT_EQUAL(PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL), 1);
+    CU_ASSERT_EQUAL(PEM_write_X509(file, certificate), 1);
+    (void) fclose(file);
+    X509_EXTENSION_free(names);
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+}
+
+/* Runs a program that finds `text` on its stdin. */
+static void run_with_input(struct output *output, const char *const argv[], const char *text)
+{
+    int own_stdin = dup(STDIN_FILENO), fds[2];
+
+    CU_ASSERT_EQUAL_FATAL(pipe(fds), 0);
+    (void) !write(fds[1], text, strlen(text));
+    (void) close(fds[1]);
+    (void) dup2(fds[0], STDIN_FILENO);
+    (void) close(fds[0]);
+    CU_ASSERT(run(output, argv));
+    (void) dup2(own_stdin, STDIN_FILENO);
+    (void) close(own_stdin);
+}
+
+static void test_tls_echo_echoes_to_those_who_trust_it(void)
+{
+    struct output *output = calloc(2, sizeof(*output)), *client = output + 1;
+    char pem[32], address[32];
+    struct program server;
+    size_t len = 0;
+    int port = 0;
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(output);
+    make_certificate(pem);
+    CU_ASSERT_FATAL(start(&server,
+                          (const char *const[]) {"tls_echo", "--listen", "127.0.0.1:0", "--cert",
+                                                 pem, "--key", pem, NULL},
+                          false));
+    while (!strchr(output->out, '\n')) {
+        ssize_t n = read(server.out_fd, output->out + len, OUTPUT_MAX - 1 - len);
+
+        CU_ASSERT_FATAL(n > 0);
+        len += (size_t) n;
+    }
+    CU_ASSERT_EQUAL(sscanf(output->out, "Listening on 127.0.0.1:%d...", &port), 1);
+    (void) snprintf(address, sizeof(address), "127.0.0.1:%d", port);
+    run_with_input(client,
+                   (const char *const[]) {"tls_echo", "--connect", address, "--ca", pem, NULL},
+                   "hello\nand again\n");
+    CU_ASSERT_STRING_EQUAL(client->out, "hello\nand again\n");
+    CU_ASSERT_STRING_EQUAL(client->err, "TLSv1.3\n");
+    CU_ASSERT_EQUAL(client->status, 0);
+    run_with_input(client, (const char *const[]) {"tls_echo", "--connect", address, NULL}, "x\n");
+    CU_ASSERT_STRING_EQUAL(client->out, "");
+    CU_ASSERT_PTR_NOT_NULL(strstr(client->err, "tls_echo: 127.0.0.1: self-signed certificate"));
+    CU_ASSERT_EQUAL(client->status, 1);
+    (void) kill(server.pid, SIGINT);
+    finish(&server, output);
+    CU_ASSERT_EQUAL(output->status, 0);
+    (void) unlink(pem);
+    free(output);
+}
+
 const struct test examples_tests[] = {
     TEST(test_interleave_prints_1_2_x_y_3_z),
     TEST(test_producer_consumer_prints_its_dialogue),
+    TEST(test_pipeline_squares_twenty_numbers),
     TEST(test_hello_says_hello_twice),
     TEST(test_hello_twice_interleaves_in_one_thread),
     TEST(test_wget_asks_all_hosts_at_once),
@@ -407,5 +642,11 @@ const struct test examples_tests[] = {
     TEST(test_http_server_answers_its_routes),
     TEST(test_http_server_ends_on_signals_inherited_as_ignored),
     TEST(test_http_server_says_that_its_port_is_in_use),
+    TEST(test_tls_echo_echoes_to_those_who_trust_it),
+    TEST(test_ouro_doctor_finds_a_machine_that_is_well),
+    TEST(test_ouro_doctor_blames_a_filter_that_forbids),
+    TEST(test_ouro_doctor_suspects_a_filter_that_hides),
+    TEST(test_ouro_doctor_names_the_limit_on_files),
+    TEST(test_ouro_doctor_explains_itself),
     TEST_END,
 };

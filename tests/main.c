@@ -39,6 +39,7 @@
     SUITE(address)          \
     SUITE(coro_avx512)      \
     SUITE(dns)              \
+    SUITE(dump)             \
     SUITE(error)            \
     SUITE(examples)         \
     SUITE(gdb)              \
@@ -62,7 +63,8 @@
     SUITE(socket)           \
     SUITE(stream)           \
     SUITE(tls)              \
-    SUITE(url)
+    SUITE(url)              \
+    SUITE(watchdog)
 
 #ifdef OURO_MINI_CUNIT
 #define SUITES(SUITE) CORE_SUITES(SUITE)

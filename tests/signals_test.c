@@ -8,9 +8,13 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/time.h>
+#include <time.h>
 
 #include "dispatcher.h"
 #include "loop.h"
@@ -379,6 +383,178 @@ static void test_child_of_a_fork_has_its_own_signals(void)
     }
 }
 
+/* --- reports on demand ----------------------------------------------------------------------- */
+
+/* In a child: what goes to stderr is kept, so that the child itself can see it, then passed on. */
+static int kept_fd, real_stderr;
+
+static void keep_stderr(void)
+{
+    kept_fd = memfd_create("stderr", 0);
+    real_stderr = dup(STDERR_FILENO);
+    (void) dup2(kept_fd, STDERR_FILENO);
+}
+
+static int bytes_said(void)
+{
+    struct stat file;
+
+    return fstat(kept_fd, &file) ? 0 : (int) file.st_size;
+}
+
+static void pass_stderr_on(void)
+{
+    char text[2048];
+    ssize_t len = pread(kept_fd, text, sizeof(text), 0);
+
+    (void) !write(real_stderr, text, len > 0 ? (size_t) len : 0);
+}
+
+/* The signal wakes the loop, which writes before main goes on. */
+static int ask_for_a_dump(void *arg)
+{
+    (void) arg;
+    if (ouro_shard_index() == 0)
+        (void) kill(getpid(), SIGUSR1);
+    while (bytes_said() == 0)
+        if (ouro_sleep(OURO_MILLISECOND))
+            return 1;
+    return 0;
+}
+
+struct dump_plan {
+    const char *ring;
+    unsigned shards;
+    bool by_environment;
+};
+
+static int run_ask_for_a_dump(void *arg)
+{
+    const struct dump_plan *plan = arg;
+    struct ouro_run_options options = {
+        .ring = plan->ring, .shards = plan->shards, .dump_on_sigusr1 = !plan->by_environment};
+
+    keep_stderr();
+    if (plan->by_environment)
+        (void) setenv("OURO_DUMP", "1", 1);
+    if (ouro_run(ask_for_a_dump, NULL, &options))
+        return 1;
+    pass_stderr_on();
+    return signal(SIGUSR1, SIG_DFL) == SIG_DFL ? 0 : 2; /* it was restored */
+}
+
+static void test_sigusr1_lists_the_tasks_when_that_was_asked_for(void)
+{
+    FOR_EACH_RING(ring)
+    {
+        struct dump_plan plan = {ring, 1, false};
+        struct child child = run_in_child(run_ask_for_a_dump, &plan);
+
+        CU_ASSERT(exited_with(&child, 0));
+        CU_ASSERT(said(&child, "main"));
+        CU_ASSERT(said(&child, "sleep"));
+        plan.by_environment = true;
+        child = run_in_child(run_ask_for_a_dump, &plan);
+        CU_ASSERT(exited_with(&child, 0));
+        CU_ASSERT(said(&child, "main"));
+    }
+}
+
+static atomic_bool is_told;
+
+/* Each shard's list has a line of its main task at least; the longer, the more have written. */
+static int sleep_until_told(void *arg)
+{
+    int one_list = 0;
+
+    (void) arg;
+    if (ouro_shard_index() == 0) {
+        (void) ouro_dump(STDERR_FILENO);
+        one_list = bytes_said();
+        (void) kill(getpid(), SIGUSR1);
+        while (bytes_said() < 3 * one_list - 8) /* the numbers in it differ a little */
+            if (ouro_sleep(OURO_MILLISECOND))
+                return 1;
+        atomic_store(&is_told, true);
+    }
+    while (!atomic_load(&is_told))
+        if (ouro_sleep(OURO_MILLISECOND))
+            return 1;
+    return 0;
+}
+
+static int run_two_and_dump(void *arg)
+{
+    struct ouro_run_options options = {.ring = arg, .shards = 2, .dump_on_sigusr1 = true};
+    int code;
+
+    keep_stderr();
+    code = ouro_run(sleep_until_told, NULL, &options);
+    pass_stderr_on();
+    return code;
+}
+
+static void test_sigusr1_is_for_all_shards(void)
+{
+    struct child child;
+
+    if (!test_kernel_ring()) {
+        TEST_SKIP("threads need the kernel's ring");
+        return;
+    }
+    child = run_in_child(run_two_and_dump, (void *) (uintptr_t) test_kernel_ring());
+    CU_ASSERT(exited_with(&child, 0));
+    CU_ASSERT(said(&child, "main"));
+}
+
+static int compute_until_named(void *arg)
+{
+    const time_t end = time(NULL) + CHILD_SECONDS / 2;
+
+    (void) arg;
+    while (bytes_said() == 0)
+        if (time(NULL) > end)
+            return 1;
+    return 0;
+}
+
+static int run_stalling(void *arg)
+{
+    struct ouro_run_options options = {.ring = "sim", .stall_limit = 5 * OURO_MILLISECOND};
+
+    int code;
+
+    keep_stderr();
+    if (arg) {
+        options.stall_limit = 0;
+        (void) setenv("OURO_STALL", arg, 1);
+    }
+    code = ouro_run(compute_until_named, NULL, &options);
+    pass_stderr_on();
+    return code;
+}
+
+static void test_task_that_stalls_is_named_when_that_was_asked_for(void)
+{
+    static const char *const specs[] = {NULL, "5ms"};
+
+    for (size_t i = 0; i < COUNT_OF(specs); i++) {
+        struct child child = run_in_child(run_stalling, (void *) (uintptr_t) specs[i]);
+
+        CU_ASSERT(exited_with(&child, 0));
+        CU_ASSERT(said(&child, "task \"main\""));
+        CU_ASSERT(said(&child, "without waiting"));
+    }
+}
+
+static void test_stall_limit_that_makes_no_sense_is_told(void)
+{
+    struct child child = run_in_child(run_stalling, (void *) (uintptr_t) "soon");
+
+    CU_ASSERT(exited_with(&child, 0)); /* what was told ends the computing */
+    CU_ASSERT(said(&child, "OURO_STALL is a time such as 50ms"));
+}
+
 const struct test signals_tests[] = {
     TEST(test_sigint_and_sigterm_cancel_the_main_task),
     TEST(test_signal_wakes_a_sleeping_loop),
@@ -392,4 +568,8 @@ const struct test signals_tests[] = {
     TEST(test_dispositions_are_restored),
     TEST(test_dispositions_are_restored_by_the_last_of_overlapping_loops),
     TEST(test_child_of_a_fork_has_its_own_signals),
+    TEST(test_sigusr1_lists_the_tasks_when_that_was_asked_for),
+    TEST(test_sigusr1_is_for_all_shards),
+    TEST(test_task_that_stalls_is_named_when_that_was_asked_for),
+    TEST(test_stall_limit_that_makes_no_sense_is_told),
     TEST_END};
