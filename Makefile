@@ -43,6 +43,7 @@ ENGINE_HEADERS = \
 	engine/ouro_coro_switch.h \
 	engine/ouro_debug.h \
 	engine/ouro_future.h \
+	engine/ouro_local.h \
 	engine/ouro_loop.h \
 	engine/ouro_message.h \
 	engine/ouro_shard.h \
@@ -62,6 +63,7 @@ ENGINE_SOURCES = \
 	engine/error.c \
 	engine/future.c \
 	engine/group.c \
+	engine/hook.c \
 	engine/inbox.c \
 	engine/loop.c \
 	engine/mailbox.c \
@@ -151,6 +153,7 @@ TEST_SOURCES = \
 	tests/future_test.c \
 	tests/gdb_test.c \
 	tests/group_test.c \
+	tests/hook_test.c \
 	tests/http1_parse_test.c \
 	tests/http1_write_test.c \
 	tests/http_client_test.c \
@@ -193,6 +196,7 @@ AARCH64_TESTS = \
 	tests/dispatcher_test.c \
 	tests/future_test.c \
 	tests/group_test.c \
+	tests/hook_test.c \
 	tests/list_test.c \
 	tests/main.c \
 	tests/park_test.c \

@@ -214,7 +214,7 @@ static void print_task(struct dump *dump, const struct ouro_task *task, unsigned
         print(dump, "%s", what_it_does(task));
     print_limits(dump, task);
     if (task->flags & TASK_CANCELLED)
-        print(dump, ", cancelled");
+        print(dump, ", cancelled: %s", task->cancel_reason);
     print_stack(dump, task->coro.stack);
     print(dump, ", id %lld\n", (long long) task->slot.id);
 }

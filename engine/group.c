@@ -14,12 +14,14 @@
 /* Private flags, beside those of enum ouro_group_flags. */
 #define GROUP_CANCELLED 0x10000u
 
-static void cancel_members(struct ouro_group *group)
+static void cancel_members(struct ouro_group *group, const char *reason)
 {
     group->flags |= GROUP_CANCELLED;
     for (struct ouro_task *member = group->first; member; member = member->group_next)
-        ouro__task_cancel(member);
+        ouro__task_cancel(member, reason);
 }
+
+static const char owner_reason[] = "its group's owner was interrupted";
 
 static void interrupt_wait(struct wait *wait, int code);
 
@@ -34,7 +36,7 @@ struct group_wait {
 static void interrupt_wait(struct wait *wait, int code)
 {
     (void) code;
-    cancel_members(container_of(wait, struct group_wait, wait)->group);
+    cancel_members(container_of(wait, struct group_wait, wait)->group, owner_reason);
 }
 
 void ouro_group_init(struct ouro_group *group)
@@ -62,7 +64,7 @@ int ouro_group_spawn_at(struct ouro_group *group, ouro_task_fn *fn, void *arg,
     member->group = group;
     member->flags |= TASK_DETACHED;
     if (group->flags & GROUP_CANCELLED)
-        member->flags |= TASK_CANCELLED;
+        ouro__task_cancel(member, "its group was cancelled before");
     member->group_prev = NULL;
     member->group_next = group->first;
     if (group->first)
@@ -73,7 +75,7 @@ int ouro_group_spawn_at(struct ouro_group *group, ouro_task_fn *fn, void *arg,
 
 void ouro_group_cancel(struct ouro_group *group)
 {
-    cancel_members(group);
+    cancel_members(group, "ouro_group_cancel()");
 }
 
 static void unlink_member(struct ouro_group *group, struct ouro_task *member)
@@ -103,7 +105,7 @@ void ouro__group_leave(struct ouro_task *member)
         if (group->result == 0)
             group->result = member->result;
         if (!(group->flags & (OURO_GROUP_INDEPENDENT | GROUP_CANCELLED)))
-            cancel_members(group);
+            cancel_members(group, "another member of its group failed");
     }
     if (!group->first && group->wait) {
         ouro__task_wake(group->wait, 0);
@@ -130,7 +132,7 @@ int ouro_group_wait(struct ouro_group *group)
 
     while (group->first) { /* again, if somebody spawned between the wake-up and now */
         if (ouro__task_interruption())
-            cancel_members(group);
+            cancel_members(group, owner_reason);
         group->wait = &wait.wait;
         (void) ouro__task_park(&wait.wait);
         has_waited = true;

@@ -150,15 +150,23 @@ int ouro__loop_open(struct ouro_loop *loop, ouro_task_fn *fn, void *arg,
 
 /* --- running --------------------------------------------------------------------------------- */
 
-static void cancel_all(struct dispatcher *dispatcher)
+static void cancel_all(struct dispatcher *dispatcher, const char *reason)
 {
     dispatcher->is_stopping = true;
     for (uint32_t index = 0; index < dispatcher->tasks.slots_used; index++) {
         struct ouro_task *task = ouro__task_table_slot(&dispatcher->tasks, index);
 
         if (task->slot.id && task->state != TASK_ENDED)
-            ouro__task_cancel(task);
+            ouro__task_cancel(task, reason);
     }
+}
+
+static void stop(struct ouro_loop *loop, const char *reason)
+{
+    if (loop->shard)
+        ouro__shard_stop_all(loop->shard, reason);
+    else
+        (void) ouro_cancel_because(loop->main_id, reason);
 }
 
 /* The first signal ends all mains, like ouro_stop(). */
@@ -167,7 +175,7 @@ static void obey_signals(struct ouro_loop *loop)
     if (likely(!ouro__signals_came(&loop->signals)) || loop->main_was_signalled)
         return;
     loop->main_was_signalled = true;
-    ouro_stop();
+    stop(loop, "SIGINT or SIGTERM");
 }
 
 static void obey_dump_signal(struct ouro_loop *loop)
@@ -190,12 +198,12 @@ static void turn(struct ouro_loop *loop, int64_t latest)
     if (unlikely(ouro__dispatcher_turn(dispatcher, latest))) {
         CHECK(!dispatcher->is_stopping, "a deadlock of tasks that can't be interrupted");
         ouro__dump_deadlock(dispatcher);
-        cancel_all(dispatcher);
+        cancel_all(dispatcher, "deadlock");
         loop->result = OURO_EDEADLOCK;
         loop->is_deadlocked = true;
     }
     if (unlikely(loop->main_has_ended) && !dispatcher->is_stopping)
-        cancel_all(dispatcher);
+        cancel_all(dispatcher, "the main task has ended");
 }
 
 static bool is_over(const struct ouro_loop *loop)
@@ -212,10 +220,7 @@ void ouro__loop_run(struct ouro_loop *loop)
 void ouro_stop(void)
 {
     CHECK(ouro__dispatcher, "ouro_stop() needs a loop");
-    if (ouro__loop_of(ouro__dispatcher)->shard)
-        ouro__shard_stop_all(ouro__loop_of(ouro__dispatcher)->shard);
-    else
-        (void) ouro_cancel(ouro__loop_of(ouro__dispatcher)->main_id);
+    stop(ouro__loop_of(ouro__dispatcher), "ouro_stop()");
 }
 
 /* --- the end ------------------------------------------------------------------------------------ */
@@ -325,7 +330,7 @@ int ouro_loop_destroy(struct ouro_loop *loop)
     int result;
 
     if (!is_over(loop))
-        (void) ouro_cancel(loop->main_id);
+        (void) ouro_cancel_because(loop->main_id, "ouro_loop_destroy()");
     ouro__loop_run(loop);
     result = ouro__loop_close(loop);
     free(loop);

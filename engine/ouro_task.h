@@ -118,6 +118,25 @@ OURO_API OURO_TASK int ouro_wait_all(const ouro_task_id *ids, size_t count);
  */
 OURO_API int ouro_cancel(ouro_task_id id);
 
+/*
+ * ouro_cancel_because - the same, with a reason for reports and for the task itself
+ * @reason: a constant string; of several cancellations the first one's stays
+ *
+ * Context, returns: as ouro_cancel().
+ */
+OURO_API int ouro_cancel_because(ouro_task_id id, const char *reason);
+
+/*
+ * ouro_cancel_reason - why the running task was cancelled
+ *
+ * What ouro_cancel_because() was given, or what the engine says: "SIGINT or SIGTERM", "another
+ * member of its group failed", ...
+ *
+ * Context: task.
+ * Returns: the reason; NULL when it was not cancelled.
+ */
+OURO_API const char *ouro_cancel_reason(void);
+
 /* ouro_self - the running task's id; 0 outside a task. Context: any thread. */
 OURO_API ouro_task_id ouro_self(void);
 

@@ -29,6 +29,7 @@ struct shard {
     struct ouro_loop loop;
     struct ouro_inbox *inbox; /* a reference */
     struct ouro_message stop;
+    const char *stop_reason;
     atomic_bool is_stop_posted;
     struct ouro_message dump;
     atomic_bool is_dump_posted;
@@ -84,16 +85,18 @@ static void stop_here(struct ouro_message *message)
 {
     struct shard *shard = container_of(message, struct shard, stop);
 
-    (void) ouro_cancel(shard->loop.main_id);
+    (void) ouro_cancel_because(shard->loop.main_id, shard->stop_reason);
 }
 
-void ouro__shard_stop_all(struct shard *shard)
+void ouro__shard_stop_all(struct shard *shard, const char *reason)
 {
     struct shards *all = shard->all;
 
     for (unsigned i = 0; i < all->count; i++)
-        if (!atomic_exchange(&all->shards[i].is_stop_posted, true))
+        if (!atomic_exchange(&all->shards[i].is_stop_posted, true)) {
+            all->shards[i].stop_reason = reason;
             (void) ouro_post(all->shards[i].inbox, &all->shards[i].stop);
+        }
 }
 
 static void dump_here(struct ouro_message *message)
@@ -153,7 +156,7 @@ static int run_main(void *arg)
         return 0;
     code = shard->all->fn(shard->all->arg);
     if (code < 0 && atomic_compare_exchange_strong(&shard->all->error, &none, code))
-        ouro__shard_stop_all(shard);
+        ouro__shard_stop_all(shard, "another shard failed");
     return code;
 }
 

@@ -16,6 +16,6 @@ int ouro__shard_run(unsigned count, ouro_task_fn *fn, void *arg,
 void ouro__shard_dump_all(struct shard *shard);
 
 /* Cancels the main tasks of all shards. Loop thread of one of them. */
-void ouro__shard_stop_all(struct shard *shard);
+void ouro__shard_stop_all(struct shard *shard, const char *reason);
 
 #endif /* OURO_SHARD_PRIVATE_H */

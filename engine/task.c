@@ -52,6 +52,8 @@ static void task_entry(void)
 
     ouro__coro_arrived(&self->coro);
     self->result = self->fn(self->arg);
+    if (unlikely(self->hooks != NULL))
+        ouro__task_run_hooks(self);
     CHECK(!self->scope, "a task ended inside a time-limit scope");
     CHECK(!self->open_groups, "a task ended with a group that it did not wait for");
     if (self->group)
@@ -130,8 +132,11 @@ ouro_task_id ouro__task_spawn(struct dispatcher *dispatcher, ouro_task_fn *fn, v
     task->scope = NULL;
     task->sleep_deadline = OURO_FOREVER;
     task->flags = options->detached ? TASK_DETACHED : 0;
+    task->state = TASK_RUNNABLE;
+    task->cancel_reason = NULL;
+    task->hooks = NULL;
     if (unlikely(dispatcher->is_stopping))
-        task->flags |= TASK_CANCELLED;
+        ouro__task_cancel(task, "the loop stops");
     task->stack_class = options->stack;
     task->result = 0;
     task->fn = fn;
@@ -231,21 +236,32 @@ int ouro_cancel_join(ouro_task_id id, int *ret_result)
 
     if (unlikely(code))
         return code;
-    ouro__task_cancel(task);
+    ouro__task_cancel(task, "ouro_cancel_join()");
     return join(task, &cancel_join_kind, ret_result);
 }
 
 /* --- cancelling ----------------------------------------------------------------------- */
 
-void ouro__task_cancel(struct ouro_task *task)
+void ouro__task_cancel(struct ouro_task *task, const char *reason)
 {
     if (task->flags & TASK_CANCELLED)
         return;
     task->flags |= TASK_CANCELLED;
+    task->cancel_reason = reason;
     ouro__task_interrupt(task);
 }
 
 int ouro_cancel(ouro_task_id id)
+{
+    return ouro_cancel_because(id, "ouro_cancel()");
+}
+
+const char *ouro_cancel_reason(void)
+{
+    return ouro__dispatcher_task("ouro_cancel_reason() needs a task")->cancel_reason;
+}
+
+int ouro_cancel_because(ouro_task_id id, const char *reason)
 {
     struct ouro_task *task = NULL;
 
@@ -253,7 +269,7 @@ int ouro_cancel(ouro_task_id id)
         task = ouro__task_table_find(&ouro__dispatcher->tasks, id);
     if (!task || task->state == TASK_ENDED)
         return -ESRCH;
-    ouro__task_cancel(task);
+    ouro__task_cancel(task, reason);
     return 0;
 }
 

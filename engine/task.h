@@ -70,6 +70,8 @@ struct ouro_task {
     struct watch *watchers;         /* the oldest; wait_tasks.c */
     const char *name;               /* constant, or a copy on its stack */
     const char *place;              /* of the spawn: "file.c:12" */
+    const char *cancel_reason;      /* constant; NULL: it was not cancelled */
+    struct task_hook *hooks;        /* the newest; hook.c */
 } __attribute__((aligned(64)));
 
 /* What kind of thing a task waits for. */
@@ -149,7 +151,10 @@ int ouro__task_find_joinable(ouro_task_id id, struct ouro_task **ret_task);
 /* wait_tasks.c: a task with watchers has ended. */
 void ouro__wait_tasks_ended(struct ouro_task *task);
 
-/* ouro_cancel() of a task that has not ended. */
-void ouro__task_cancel(struct ouro_task *task);
+/* ouro_cancel_because() of a task that has not ended. */
+void ouro__task_cancel(struct ouro_task *task, const char *reason);
+
+/* hook.c: the task's function has returned, and left hooks. */
+void ouro__task_run_hooks(struct ouro_task *task);
 
 #endif /* OURO_TASK_PRIVATE_H */

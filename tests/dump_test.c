@@ -208,7 +208,7 @@ static int dump_limits(void *arg)
     text = dump();
     line = line_about(text, "sleep_within_limits");
     CU_ASSERT(says(line, "waits: sleep, for 20 ms, limit of 4980 ms, shield of 59 s, "
-                         "limit of 0 ms, cancelled, stack "));
+                         "limit of 0 ms, cancelled: ouro_cancel(), stack "));
     free(text);
     CU_ASSERT_EQUAL(ouro_join(id, NULL), 0);
     return 0;

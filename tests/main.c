@@ -25,6 +25,7 @@
     SUITE(dispatcher)      \
     SUITE(future)          \
     SUITE(group)           \
+    SUITE(hook)            \
     SUITE(list)            \
     SUITE(park)            \
     SUITE(stack)           \

@@ -809,6 +809,53 @@ static int cancel_oneself(void *arg)
     return 3;
 }
 
+static int keep_reason(void *arg)
+{
+    const char **reason = arg;
+
+    CU_ASSERT_PTR_NULL(ouro_cancel_reason());
+    CU_ASSERT_EQUAL(ouro_sleep(OURO_FOREVER), -ECANCELED);
+    *reason = ouro_cancel_reason();
+    return 0;
+}
+
+static int fail_at_once(void *arg)
+{
+    (void) arg;
+    return -EIO;
+}
+
+static int cancel_for_reasons(void *arg)
+{
+    const char *given = NULL;
+    const char *none = NULL;
+    const char *of_group = NULL;
+    ouro_task_id first = ouro_spawn(keep_reason, &given);
+    ouro_task_id second = ouro_spawn(keep_reason, &none);
+    struct ouro_group group;
+
+    (void) arg;
+    ouro_group_init(&group);
+    CU_ASSERT_EQUAL(ouro_group_spawn(&group, keep_reason, &of_group), 0);
+    CU_ASSERT_EQUAL(ouro_yield(), 0);
+    CU_ASSERT_EQUAL(ouro_cancel_because(first, "it is late"), 0);
+    CU_ASSERT_EQUAL(ouro_cancel(first), 0); /* the first reason stays */
+    CU_ASSERT_EQUAL(ouro_cancel(second), 0);
+    CU_ASSERT_EQUAL(ouro_group_spawn(&group, fail_at_once, NULL), 0);
+    CU_ASSERT_EQUAL(ouro_group_wait(&group), -EIO);
+    CU_ASSERT_EQUAL(ouro_join(first, NULL), 0);
+    CU_ASSERT_EQUAL(ouro_join(second, NULL), 0);
+    CU_ASSERT_STRING_EQUAL(given, "it is late");
+    CU_ASSERT_STRING_EQUAL(none, "ouro_cancel()");
+    CU_ASSERT_STRING_EQUAL(of_group, "another member of its group failed");
+    return 0;
+}
+
+static void test_cancelled_task_can_tell_why(void)
+{
+    run_on_each_ring(cancel_for_reasons, NULL);
+}
+
 static void test_task_may_cancel_itself(void)
 {
     CU_ASSERT_EQUAL(run_sim(cancel_oneself, NULL), 3);
@@ -1274,6 +1321,7 @@ const struct test task_tests[] = {
     TEST(test_task_cancelled_before_it_ran_runs_and_fails_in_its_first_wait),
     TEST(test_cancelling_ends_every_wait_and_all_later_ones),
     TEST(test_clean_up_calls_are_never_interrupted),
+    TEST(test_cancelled_task_can_tell_why),
     TEST(test_task_may_cancel_itself),
     TEST(test_interrupted_join_leaves_the_task_joinable),
     TEST(test_join_that_raced_a_cancellation_is_reported),
