@@ -77,12 +77,20 @@ ENGINE_SOURCES = \
 	engine/run.c \
 	engine/shard.c \
 	engine/signals.c \
+	engine/sim_disk.c \
+	engine/sim_file.c \
+	engine/sim_file_op.c \
+	engine/sim_inet.c \
+	engine/sim_message.c \
 	engine/sim_net.c \
 	engine/sim_op.c \
 	engine/sim_option.c \
+	engine/sim_pipe.c \
 	engine/sim_tcp.c \
 	engine/sim_trace.c \
+	engine/sim_udp.c \
 	engine/sim_unix.c \
+	engine/sim_unix_datagram.c \
 	engine/socket.c \
 	engine/stack.c \
 	engine/sync.c \

@@ -13,10 +13,18 @@
  * Opcodes that the layers above may use. The list is closed and short, so that a
  * further backend stays possible; a backend answers -EINVAL to anything else.
  *
- *   NOP, POLL_ADD (single shot), ACCEPT (single shot), CONNECT, RECV, SEND, READ
- *   and WRITE (offset -1), CLOSE, ASYNC_CANCEL by user_data (one match)
+ *   NOP, POLL_ADD (single shot), ACCEPT (single shot), CONNECT, RECV, SEND, RECVMSG,
+ *   SENDMSG, READ and WRITE (offset -1), CLOSE, ASYNC_CANCEL by user_data (one match)
+ *
+ *   Of files: OPENAT, READ, WRITE, READV and WRITEV at any offset, FSYNC, FALLOCATE,
+ *   STATX, RENAMEAT, UNLINKAT, MKDIRAT
  *
  * No IOSQE_* flags, no links, no direct descriptors, no registered buffers.
+ *
+ * RECV may also be multishot: IORING_RECV_MULTISHOT in ioprio together with
+ * IOSQE_BUFFER_SELECT and the group RING_BUFFER_GROUP. Each completion then carries a
+ * provided buffer (IORING_CQE_F_BUFFER); without IORING_CQE_F_MORE it is the last, which
+ * may come at any time and for no reason: submit again.
  *
  * Beside submission there are the calls that never block and have no good opcode
  * (socket(2), getsockname(2), ...): the second half of ring_backend.
@@ -29,11 +37,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 struct ring;
 
 /* A completion that nobody waits for carries this user_data (the ASYNC_CANCELs). */
 #define RING_IGNORED UINT64_C(0)
+
+/* The one group of provided buffers. */
+#define RING_BUFFER_GROUP 0
 
 struct ring_backend {
     const char *name;
@@ -52,7 +64,14 @@ struct ring_backend {
 
     int64_t (*now)(struct ring *ring);
 
+    /*
+     * Makes the queue of provided buffers, with room for `count` (a power of two, at most
+     * 32768) of them, and sets the ring's `buffers`. Once per ring. Returns 0 or -errno.
+     */
+    int (*open_buffers)(struct ring *ring, unsigned count);
+
     int (*socket)(struct ring *ring, int domain, int type, int protocol);
+    int (*socketpair)(struct ring *ring, int domain, int type, int protocol, int fds[2]);
     int (*bind)(struct ring *ring, int fd, const struct sockaddr *address, socklen_t len);
     int (*listen)(struct ring *ring, int fd, int backlog);
     int (*shutdown)(struct ring *ring, int fd, int how);
@@ -62,6 +81,17 @@ struct ring_backend {
                       socklen_t *len);
     int (*setsockopt)(struct ring *ring, int fd, int level, int option, const void *value,
                       socklen_t len);
+
+    /* Of files. A disk may hold these up; nothing else does. */
+    int (*fstat)(struct ring *ring, int fd, struct stat *ret_stat);
+    int (*ftruncate)(struct ring *ring, int fd, int64_t len);
+    int (*getdents)(struct ring *ring, int fd, void *buf, unsigned buf_bytes);
+
+    int (*pipe)(struct ring *ring, int fds[2]); /* close-on-exec */
+
+    /* splice(2), which here gives -EAGAIN instead of waiting for a pipe or a socket. */
+    int (*splice)(struct ring *ring, int fd_in, int64_t *offset_in, int fd_out, int64_t *offset_out,
+                  size_t len, unsigned flags);
 };
 
 struct ring {
@@ -78,8 +108,12 @@ struct ring {
     unsigned *cq_head;
     const unsigned *cq_tail;
 
+    /* Provided buffers: [the backend's head, buffers->tail) are for it to fill, in order. */
+    struct io_uring_buf_ring *buffers; /* NULL before open_buffers() */
+    unsigned buffer_count;
+
     const struct ring_backend *backend;
-    int fd; /* readable when enter() has something to do; -1: there is none */
+    int fd;                  /* readable when enter() has something to do; -1: there is none */
     void *state;             /* the backend's */
     uint64_t system_calls;   /* counted by the backend */
     bool simulated;          /* foreign fds do not work */
@@ -174,6 +208,15 @@ static inline void ouro__ring_pop(struct ring *ring)
 {
     atomic_store_explicit((_Atomic unsigned *) ring->cq_head, *ring->cq_head + 1,
                           memory_order_release);
+}
+
+/* Provides a buffer, or gives one back: it is the backend's until a completion names `id`. */
+static inline void ouro__ring_give_buffer(struct ring *ring, void *data, unsigned bytes,
+                                          unsigned id)
+{
+    io_uring_buf_ring_add(ring->buffers, data, bytes, (unsigned short) id,
+                          (int) ring->buffer_count - 1, 0);
+    io_uring_buf_ring_advance(ring->buffers, 1);
 }
 
 /* Whether the kernel holds completions that only an enter() makes visible. */

@@ -41,7 +41,10 @@
 #include "list.h"
 #include "ouro_base.h"
 #include "ring.h"
+#include "sim_disk.h"
+#include "sim_file.h"
 #include "sim_op.h"
+#include "sim_pipe.h"
 
 #define CQ_ENTRIES_MIN  16
 #define PATIENCE        8      /* enters */
@@ -175,11 +178,19 @@ static void leave_ready(struct sim *sim, struct sim_op *op)
 
 /* --- waiting ------------------------------------------------------------------------- */
 
-static void park(struct sim_op *op)
+/* Whether these events make another attempt worthwhile. */
+static bool is_worthwhile(const struct sim *sim, const struct sim_op *op, unsigned events)
+{
+    return events & ouro__sim_events_for(op) && op->stalled_epoch != sim->net->room_epoch;
+}
+
+static void park(struct sim *sim, struct sim_op *op)
 {
     struct sim_socket *socket = op->socket;
 
-    CHECK(!(socket->family->poll(socket) & ouro__sim_events_for(op)),
+    if (!list_is_empty(&socket->stalled_link))
+        op->stalled_epoch = sim->net->room_epoch;
+    CHECK(!is_worthwhile(sim, op, socket->family->poll(socket)),
           "an operation waits although its socket is ready");
     op->state = OP_WAITING;
     list_append(&socket->waiting[ouro__sim_opcode_of(op)->queue], &op->link);
@@ -201,7 +212,7 @@ static void rouse_first(struct sim *sim, struct sim_socket *socket, enum sim_wai
 
     if (socket->is_roused[queue] || list_is_empty(waiting))
         return;
-    if (events & ouro__sim_events_for(op_of(waiting->next)))
+    if (is_worthwhile(sim, op_of(waiting->next), events))
         rouse(sim, op_of(waiting->next));
 }
 
@@ -254,7 +265,21 @@ static void write_cqe(struct sim *sim, const struct sim_op *op)
 
     cqe->user_data = op->sqe.user_data;
     cqe->res = op->result;
-    cqe->flags = 0;
+    cqe->flags = op->cqe_flags;
+}
+
+/* As the kernel does: a multishot operation that finds the queue full ends. */
+bool ouro__sim_post_more(struct sim *sim, const struct sim_op *op, int result, uint32_t flags)
+{
+    struct sim_op posted = *op;
+
+    if (!list_is_empty(&sim->overflowed) || !has_cq_room(sim))
+        return false;
+    ouro__sim_trace_cqe(&sim->trace, op->sequence, ouro__sim_opcode_of(op)->name, result);
+    posted.result = result;
+    posted.cqe_flags = flags | IORING_CQE_F_MORE;
+    write_cqe(sim, &posted);
+    return true;
 }
 
 /* Completions never overtake each other: one that found no room holds up those behind it. */
@@ -317,7 +342,7 @@ static bool is_settled(const struct sim_op *op)
 {
     bool is_through = op->sqe.opcode == IORING_OP_CONNECT && op->is_roused;
 
-    return op->verdict || !(ouro__sim_opcode_of(op)->traits & CAN_WAIT) || is_through;
+    return op->verdict || !(ouro__sim_opcode_of(op)->traits & (CAN_WAIT | BY_WORKER)) || is_through;
 }
 
 int ouro__sim_run_cancel(struct sim *sim, struct sim_op *op)
@@ -341,9 +366,10 @@ int ouro__sim_run_cancel(struct sim *sim, struct sim_op *op)
 
 static bool may_wait(const struct sim_op *op)
 {
-    bool is_message = op->sqe.opcode == IORING_OP_RECV || op->sqe.opcode == IORING_OP_SEND;
+    bool has_flags = op->sqe.opcode == IORING_OP_RECV || op->sqe.opcode == IORING_OP_SEND ||
+                     op->sqe.opcode == IORING_OP_RECVMSG || op->sqe.opcode == IORING_OP_SENDMSG;
 
-    return !(is_message && op->sqe.msg_flags & MSG_DONTWAIT);
+    return !(has_flags && op->sqe.msg_flags & MSG_DONTWAIT);
 }
 
 static int attempt(struct sim *sim, struct sim_op *op)
@@ -365,7 +391,11 @@ static void run(struct sim *sim, struct sim_op *op)
 
     leave_ready(sim, op);
     result = attempt(sim, op);
-    if (result != -EAGAIN) {
+    if (result == SIM_GOES_ON && !op->is_cancelled) {
+        make_ready(sim, op);
+    } else if (result == SIM_GOES_ON) {
+        complete(sim, op, -ECANCELED);
+    } else if (result != -EAGAIN) {
         complete(sim, op, result);
     } else if (!may_wait(op)) {
         complete(sim, op, op->done > 0 ? (int) op->done : -EAGAIN);
@@ -373,22 +403,31 @@ static void run(struct sim *sim, struct sim_op *op)
         complete(sim, op, cancelled_result(op));
     } else {
         pass_on(sim, op);
-        park(op);
+        park(sim, op);
     }
     rouse_changed(sim);
 }
 
 /* --- taking SQEs --------------------------------------------------------------------- */
 
+/* A multishot receive into provided buffers: all else that SQEs can have is unknown here. */
+static bool is_known_multishot(const struct io_uring_sqe *sqe)
+{
+    return sqe->opcode == IORING_OP_RECV && sqe->flags == IOSQE_BUFFER_SELECT &&
+           sqe->ioprio == IORING_RECV_MULTISHOT && sqe->buf_group == RING_BUFFER_GROUP &&
+           !sqe->addr && !sqe->len && !sqe->off && !sqe->msg_flags;
+}
+
 static bool is_known(const struct io_uring_sqe *sqe, const struct opcode *opcode)
 {
-    if (!opcode->run || sqe->flags || sqe->ioprio || sqe->buf_index || sqe->personality ||
-        sqe->file_index)
+    if (!opcode->run || sqe->personality || sqe->file_index)
         return false;
+    if (sqe->flags || sqe->ioprio || sqe->buf_index)
+        return is_known_multishot(sqe);
     if (sqe->msg_flags & ~opcode->flags)
         return false;
     /* The kernel peeks the same bytes again and again to make up the number. */
-    if (sqe->opcode == IORING_OP_RECV &&
+    if ((sqe->opcode == IORING_OP_RECV || sqe->opcode == IORING_OP_RECVMSG) &&
         (sqe->msg_flags & (MSG_PEEK | MSG_WAITALL)) == (MSG_PEEK | MSG_WAITALL))
         return false;
     return (opcode->traits & HAS_ADDR || !sqe->addr) && (opcode->traits & HAS_LEN || !sqe->len) &&
@@ -405,6 +444,8 @@ static int judge(struct sim *sim, struct sim_op *op)
         return -EINVAL;
     if (opcode->traits & HAS_SOCKET)
         op->socket = ouro__sim_net_find(sim->net, op->sqe.fd, &code);
+    if (opcode->traits & HAS_FD)
+        op->socket = ouro__sim_net_find_any(sim->net, op->sqe.fd, &code);
     if (op->socket)
         op->socket->refs++;
     return code;
@@ -548,6 +589,19 @@ static int64_t sim_now(struct ring *ring)
     return sim->now;
 }
 
+static int sim_open_buffers(struct ring *ring, unsigned count)
+{
+    struct sim *sim = sim_of(ring);
+
+    sim->buffers = calloc(count, sizeof(struct io_uring_buf));
+    if (!sim->buffers)
+        return -ENOMEM;
+    sim->buffer_mask = (uint16_t) (count - 1);
+    ring->buffers = sim->buffers;
+    ring->buffer_count = count;
+    return 0;
+}
+
 /* --- calls that never block ---------------------------------------------------------- */
 
 static int counted(struct ring *ring, enum sim_call call, int first, int second, int third,
@@ -567,6 +621,13 @@ static int sim_socket(struct ring *ring, int domain, int type, int protocol)
     int fd = ouro__sim_net_socket(sim_of(ring)->net, domain, type, protocol);
 
     return counted(ring, SIM_CALL_SOCKET, domain, type, protocol, fd);
+}
+
+static int sim_socketpair(struct ring *ring, int domain, int type, int protocol, int fds[2])
+{
+    int code = ouro__sim_net_socketpair(sim_of(ring)->net, domain, type, protocol, fds);
+
+    return counted(ring, SIM_CALL_SOCKETPAIR, domain, type, protocol, code);
 }
 
 static int sim_bind(struct ring *ring, int fd, const struct sockaddr *address, socklen_t len)
@@ -651,6 +712,56 @@ static int sim_setsockopt(struct ring *ring, int fd, int level, int option, cons
     return counted(ring, SIM_CALL_SETSOCKOPT, fd, level, option, code);
 }
 
+/* --- files and pipes ----------------------------------------------------------------- */
+
+static int sim_fstat(struct ring *ring, int fd, struct stat *ret_stat)
+{
+    int code;
+    struct sim_socket *socket = ouro__sim_net_find_any(sim_of(ring)->net, fd, &code);
+
+    if (socket)
+        ouro__sim_file_stat(socket, ret_stat);
+    return counted(ring, SIM_CALL_FSTAT, fd, 0, 0, code);
+}
+
+static int sim_ftruncate(struct ring *ring, int fd, int64_t len)
+{
+    int code;
+    struct sim_socket *socket = ouro__sim_net_find_any(sim_of(ring)->net, fd, &code);
+
+    if (socket)
+        code = socket->file ? ouro__sim_file_truncate(socket, len) : -EINVAL;
+    return counted(ring, SIM_CALL_FTRUNCATE, fd, (int) len, 0, code);
+}
+
+static int sim_getdents(struct ring *ring, int fd, void *buf, unsigned buf_bytes)
+{
+    int code;
+    struct sim_socket *socket = ouro__sim_net_find_any(sim_of(ring)->net, fd, &code);
+
+    if (socket)
+        code = socket->file ? ouro__sim_file_list(socket, buf, buf_bytes) : -ENOTDIR;
+    return counted(ring, SIM_CALL_GETDENTS, fd, (int) buf_bytes, 0, code);
+}
+
+static int sim_pipe(struct ring *ring, int fds[2])
+{
+    int code = ouro__sim_pipe_make(sim_of(ring)->net, fds);
+
+    return counted(ring, SIM_CALL_PIPE, code ? 0 : fds[0], code ? 0 : fds[1], 0, code);
+}
+
+static int sim_splice(struct ring *ring, int fd_in, int64_t *offset_in, int fd_out,
+                      int64_t *offset_out, size_t len, unsigned flags)
+{
+    struct sim *sim = sim_of(ring);
+    uint32_t part = len < SIM_TRANSFER_MAX ? (uint32_t) len : SIM_TRANSFER_MAX;
+    int result = ouro__sim_pipe_splice(sim->net, fd_in, offset_in, fd_out, offset_out,
+                                       ouro__sim_cut(sim, part), flags);
+
+    return counted(ring, SIM_CALL_SPLICE, fd_in, fd_out, (int) part, result);
+}
+
 /* --- setting up ---------------------------------------------------------------------- */
 
 static void sim_free(struct sim *sim)
@@ -663,7 +774,10 @@ static void sim_free(struct sim *sim)
     }
     if (sim->net)
         ouro__sim_net_destroy(sim->net);
+    if (sim->disk)
+        ouro__sim_disk_destroy(sim->disk);
     ouro__sim_trace_done(&sim->trace);
+    free(sim->buffers);
     free(sim->pickable);
     free(sim->buckets);
     free(sim->sqes);
@@ -682,7 +796,9 @@ static const struct ring_backend backend = {
     .close = sim_close,
     .enter = sim_enter,
     .now = sim_now,
+    .open_buffers = sim_open_buffers,
     .socket = sim_socket,
+    .socketpair = sim_socketpair,
     .bind = sim_bind,
     .listen = sim_listen,
     .shutdown = sim_shutdown,
@@ -690,6 +806,11 @@ static const struct ring_backend backend = {
     .getpeername = sim_getpeername,
     .getsockopt = sim_getsockopt,
     .setsockopt = sim_setsockopt,
+    .fstat = sim_fstat,
+    .ftruncate = sim_ftruncate,
+    .getdents = sim_getdents,
+    .pipe = sim_pipe,
+    .splice = sim_splice,
 };
 
 static bool set_up(struct sim *sim, const struct ring_config *config)
@@ -706,8 +827,9 @@ static bool set_up(struct sim *sim, const struct ring_config *config)
     sim->sqes = calloc(config->sq_entries, sizeof(*sim->sqes));
     sim->cqes = calloc(sim->cq_entries, sizeof(*sim->cqes));
     sim->net = ouro__sim_net_create(&sim->random);
-    return sim->sqes && sim->cqes && sim->net && set_bucket_count(sim, CHUNK_OPS / 2) &&
-           grow_indexes(sim);
+    sim->disk = ouro__sim_disk_create(&sim->now);
+    return sim->sqes && sim->cqes && sim->net && sim->disk &&
+           set_bucket_count(sim, CHUNK_OPS / 2) && grow_indexes(sim);
 }
 
 static void publish(struct ring *ring, struct sim *sim, const struct ring_config *config)

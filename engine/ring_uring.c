@@ -16,7 +16,9 @@
  *   a registered ring fd            45 ns less per system call
  *   NO_IOWAIT (6.15)                sleeping here is not waiting for a disk
  */
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +35,13 @@
 #ifndef IORING_FEAT_NO_IOWAIT
 #define IORING_FEAT_NO_IOWAIT (1U << 17)
 #endif
+
+/*
+ * Threads of the kernel that file operations may occupy at a time. Linux allows four for each CPU,
+ * and for operations that may take for ever as many as the user may have processes.
+ */
+#define WORKERS_MAX           32
+#define UNBOUNDED_WORKERS_MAX 64
 
 /* Completions per submission: multishot requests answer one SQE many times. */
 #define CQ_PER_SQ      8
@@ -109,6 +118,11 @@ static int uring_socket(struct ring *ring, int domain, int type, int protocol)
     return counted(ring, socket(domain, type, protocol));
 }
 
+static int uring_socketpair(struct ring *ring, int domain, int type, int protocol, int fds[2])
+{
+    return counted(ring, socketpair(domain, type, protocol, fds));
+}
+
 static int uring_bind(struct ring *ring, int fd, const struct sockaddr *address, socklen_t len)
 {
     return counted(ring, bind(fd, address, len));
@@ -146,10 +160,78 @@ static int uring_setsockopt(struct ring *ring, int fd, int level, int option, co
     return counted(ring, setsockopt(fd, level, option, value, len));
 }
 
+/* --- files and pipes --------------------------------------------------------------------------- */
+
+static int uring_fstat(struct ring *ring, int fd, struct stat *ret_stat)
+{
+    return counted(ring, fstat(fd, ret_stat));
+}
+
+static int uring_ftruncate(struct ring *ring, int fd, int64_t len)
+{
+    return counted(ring, ftruncate(fd, len));
+}
+
+static int uring_getdents(struct ring *ring, int fd, void *buf, unsigned buf_bytes)
+{
+    return counted(ring, (int) getdents64(fd, buf, buf_bytes));
+}
+
+static int uring_pipe(struct ring *ring, int fds[2])
+{
+    return counted(ring, pipe2(fds, O_CLOEXEC));
+}
+
+/* Sets the flags of an open file, and returns those that it had; -errno. */
+static int set_nonblocking(struct ring *ring, int fd)
+{
+    int flags = counted(ring, fcntl(fd, F_GETFL));
+
+    if (flags >= 0 && !(flags & O_NONBLOCK))
+        (void) counted(ring, fcntl(fd, F_SETFL, flags | O_NONBLOCK));
+    return flags;
+}
+
+/*
+ * SPLICE_F_NONBLOCK is about pipes only: what is no pipe waits unless it has O_NONBLOCK. That must
+ * not stay set: it is the user's, other processes may share it, and io_uring looks at it when it
+ * issues a read or a write of what has no non-blocking mode of its own.
+ */
+static int uring_splice(struct ring *ring, int fd_in, int64_t *offset_in, int fd_out,
+                        int64_t *offset_out, size_t len, unsigned flags)
+{
+    bool is_from_pipe = counted(ring, fcntl(fd_in, F_GETPIPE_SZ)) >= 0;
+    int other = is_from_pipe ? fd_out : fd_in;
+    int other_flags = set_nonblocking(ring, other);
+    int result;
+
+    if (other_flags < 0)
+        return other_flags;
+    result = counted(
+        ring, (int) splice(fd_in, offset_in, fd_out, offset_out, len, flags | SPLICE_F_NONBLOCK));
+    if (!(other_flags & O_NONBLOCK))
+        (void) counted(ring, fcntl(other, F_SETFL, other_flags));
+    return result;
+}
+
 /* --- setting up -------------------------------------------------------------------------------- */
+
+static int uring_open_buffers(struct ring *ring, unsigned count)
+{
+    int code = 0;
+
+    ring->system_calls++;
+    ring->buffers = io_uring_setup_buf_ring(io_uring_of(ring), count, RING_BUFFER_GROUP,
+                                            /* flags= */ 0, &code);
+    ring->buffer_count = count;
+    return ring->buffers ? 0 : code;
+}
 
 static void uring_close(struct ring *ring)
 {
+    if (ring->buffers)
+        (void) io_uring_free_buf_ring(io_uring_of(ring), ring->buffers, ring->buffer_count,
+                                      RING_BUFFER_GROUP);
     io_uring_queue_exit(io_uring_of(ring));
     free(ring->state);
     ring->state = NULL;
@@ -160,7 +242,9 @@ static const struct ring_backend backend = {
     .close = uring_close,
     .enter = uring_enter,
     .now = uring_now,
+    .open_buffers = uring_open_buffers,
     .socket = uring_socket,
+    .socketpair = uring_socketpair,
     .bind = uring_bind,
     .listen = uring_listen,
     .shutdown = uring_shutdown,
@@ -168,6 +252,11 @@ static const struct ring_backend backend = {
     .getpeername = uring_getpeername,
     .getsockopt = uring_getsockopt,
     .setsockopt = uring_setsockopt,
+    .fstat = uring_fstat,
+    .ftruncate = uring_ftruncate,
+    .getdents = uring_getdents,
+    .pipe = uring_pipe,
+    .splice = uring_splice,
 };
 
 /* Whether a feature of Linux `major`.`minor` may be used: kernel=X.Y masks newer ones. */
@@ -208,6 +297,18 @@ static int set_up(struct uring *self, const struct ring_config *config,
     return code;
 }
 
+/* Only lowers what the kernel allows; where it cannot be lowered, things work all the same. */
+static void limit_workers(struct uring *self)
+{
+    unsigned counts[2] = {0, 0}; /* asks */
+
+    if (io_uring_register_iowq_max_workers(&self->ring, counts))
+        return;
+    counts[0] = counts[0] && counts[0] < WORKERS_MAX ? counts[0] : WORKERS_MAX;
+    counts[1] = counts[1] && counts[1] < UNBOUNDED_WORKERS_MAX ? counts[1] : UNBOUNDED_WORKERS_MAX;
+    (void) io_uring_register_iowq_max_workers(&self->ring, counts);
+}
+
 static void publish(struct ring *ring, struct uring *self)
 {
     struct io_uring *uring = &self->ring;
@@ -221,6 +322,7 @@ static void publish(struct ring *ring, struct uring *self)
     ring->cq_mask = uring->cq.ring_mask;
     ring->cq_head = uring->cq.khead;
     ring->cq_tail = uring->cq.ktail;
+    ring->buffers = NULL;
     ring->backend = &backend;
     ring->fd = uring->ring_fd;
     ring->state = self;
@@ -308,6 +410,7 @@ int ouro__ring_uring_open(struct ring *ring, const struct ring_config *config,
         self->enter_flags |= IORING_ENTER_REGISTERED_RING;
     if (params.features & IORING_FEAT_NO_IOWAIT && may_use(config, 6, 15))
         self->enter_flags |= IORING_ENTER_NO_IOWAIT;
+    limit_workers(self);
     publish(ring, self);
     ring->mask_guard_madvise = !may_use(config, 6, 13);
     return 0;

@@ -46,6 +46,17 @@ static inline void asan_unpoison(void *start, size_t bytes)
 #endif
 }
 
+/* Memory that is somebody else's for now: the kernel's, or nobody's. */
+static inline void asan_poison(void *start, size_t bytes)
+{
+#ifdef OURO_ASAN
+    __asan_poison_memory_region(start, bytes);
+#else
+    (void) start;
+    (void) bytes;
+#endif
+}
+
 #if __has_include(<valgrind/valgrind.h>)
 #include <valgrind/valgrind.h>
 

@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "sim_message.h"
 #include "sim_net.h"
 
 #define STREAM_CAPACITY_MIN 512u
@@ -66,7 +67,7 @@ int ouro__sim_net_install(struct sim_net *net, struct sim_socket *socket)
     return fd;
 }
 
-struct sim_socket *ouro__sim_net_find(struct sim_net *net, int fd, int *ret_code)
+struct sim_socket *ouro__sim_net_find_any(struct sim_net *net, int fd, int *ret_code)
 {
     struct sim_socket *socket = NULL;
 
@@ -80,10 +81,20 @@ struct sim_socket *ouro__sim_net_find(struct sim_net *net, int fd, int *ret_code
     return socket;
 }
 
+struct sim_socket *ouro__sim_net_find(struct sim_net *net, int fd, int *ret_code)
+{
+    struct sim_socket *socket = ouro__sim_net_find_any(net, fd, ret_code);
+
+    if (!socket || (!socket->file && !socket->pipe))
+        return socket;
+    *ret_code = -ENOTSOCK;
+    return NULL;
+}
+
 int ouro__sim_net_close(struct sim_net *net, int fd)
 {
     int code;
-    struct sim_socket *socket = ouro__sim_net_find(net, fd, &code);
+    struct sim_socket *socket = ouro__sim_net_find_any(net, fd, &code);
 
     if (!socket)
         return code;
@@ -103,11 +114,16 @@ struct sim_socket *ouro__sim_net_new_socket(struct sim_net *net, int domain)
         return NULL;
     socket->family = domain == AF_UNIX ? &ouro__sim_unix : &ouro__sim_tcp;
     socket->domain = domain;
+    socket->type = SOCK_STREAM;
     socket->refs = 1;
     socket->is_connect_told = true;
     list_init(&socket->link);
     list_init(&socket->changed_link);
     list_init(&socket->port_link);
+    list_init(&socket->messages);
+    list_init(&socket->target_link);
+    list_init(&socket->senders);
+    list_init(&socket->stalled_link);
     list_append(&net->all, &socket->all_link);
     for (unsigned queue = 0; queue < SIM_WAIT_COUNT; queue++)
         list_init(&socket->waiting[queue]);
@@ -119,6 +135,8 @@ static void free_socket(struct sim_socket *socket)
 {
     list_remove(&socket->changed_link);
     list_remove(&socket->all_link);
+    list_remove(&socket->stalled_link);
+    ouro__sim_message_free_all(socket);
     free(socket->listener);
     free(socket->received.bytes);
     free(socket);
@@ -133,6 +151,7 @@ void ouro__sim_net_unref(struct sim_net *net, struct sim_socket *socket)
     socket->family->hang_up(net, socket);
     CHECK(!socket->peer, "a socket died without telling its peer");
     socket->family->release_name(net, socket);
+    ouro__sim_message_discard_all(net, socket);
     free_socket(socket);
 }
 
@@ -158,6 +177,8 @@ struct sim_net *ouro__sim_net_create(struct sim_random *random)
     net->random = random;
     list_init(&net->changed);
     list_init(&net->all);
+    list_init(&net->stalled);
+    net->room_epoch = 1;
     for (unsigned bucket = 0; bucket < SIM_PATH_BUCKETS; bucket++)
         list_init(&net->paths[bucket]);
     net->free_top = UINT64_MAX;
@@ -227,6 +248,7 @@ static void stream_drop(struct sim_stream *stream, uint32_t len)
 {
     stream->head = (stream->head + len) & (stream->capacity - 1);
     stream->len -= len;
+    stream->taken += len;
 }
 
 /* --- receiving and sending ----------------------------------------------------------- */
@@ -238,20 +260,32 @@ uint32_t ouro__sim_net_readable(const struct sim_socket *socket)
 
 uint32_t ouro__sim_net_writable(const struct sim_socket *socket)
 {
+    if (socket->type == SOCK_DGRAM)
+        return 0; /* it is all of a datagram or nothing */
     return SIM_STREAM_MAX - (socket->peer ? socket->peer->received.len : 0);
 }
 
 int ouro__sim_net_receive(struct sim_net *net, struct sim_socket *socket, void *buf, uint32_t len,
                           int flags)
 {
-    struct sim_stream *received = &socket->received;
-    /* TCP takes MSG_TRUNC as "throw away"; Unix streams do not know it. */
-    bool is_wanted = !(flags & MSG_TRUNC) || socket->domain == AF_UNIX;
+    struct sim_parcel parcel = {0};
+    int result = ouro__sim_net_receive_parcel(net, socket, buf, len, flags, &parcel);
 
+    ouro__sim_message_release(net, parcel.rights); /* as nobody asked for them */
+    return result;
+}
+
+int ouro__sim_net_receive_parcel(struct sim_net *net, struct sim_socket *socket, void *buf,
+                                 uint32_t len, int flags, struct sim_parcel *parcel)
+{
+    struct sim_stream *received = &socket->received;
+
+    if (socket->family->transmit)
+        return ouro__sim_message_receive(net, socket, buf, len, flags, parcel);
     if (received->len == 0)
         return socket->family->receive_nothing(socket);
-    len = least(len, received->len);
-    if (len > 0 && is_wanted)
+    len = ouro__sim_message_take_rights(socket, least(len, received->len), flags, parcel);
+    if (len > 0 && ouro__sim_net_wants_bytes(socket, flags))
         stream_peek(received, buf, len);
     if (!(flags & MSG_PEEK)) {
         stream_drop(received, len);
@@ -264,9 +298,20 @@ int ouro__sim_net_receive(struct sim_net *net, struct sim_socket *socket, void *
 int ouro__sim_net_send(struct sim_net *net, struct sim_socket *socket, void *buf, uint32_t len,
                        int flags)
 {
-    int code = socket->family->refuse_send(socket);
+    struct sim_parcel parcel = {0};
 
     (void) flags; /* those that are allowed say when to wait or to signal: not here */
+    return ouro__sim_net_send_parcel(net, socket, buf, len, &parcel);
+}
+
+int ouro__sim_net_send_parcel(struct sim_net *net, struct sim_socket *socket, const void *buf,
+                              uint32_t len, struct sim_parcel *parcel)
+{
+    int code;
+
+    if (socket->family->transmit)
+        return socket->family->transmit(net, socket, buf, len, parcel);
+    code = socket->family->refuse_send(socket);
     if (code || len == 0)
         return code;
     code = socket->family->deliver(net, socket);
@@ -277,6 +322,9 @@ int ouro__sim_net_send(struct sim_net *net, struct sim_socket *socket, void *buf
         return -EAGAIN;
     if (!stream_reserve(&socket->peer->received, len))
         return -ENOBUFS;
+    code = ouro__sim_message_attach(socket->peer, len, parcel);
+    if (code)
+        return code;
     stream_push(&socket->peer->received, buf, len);
     ouro__sim_net_mark_changed(net, socket->peer);
     return (int) len;
@@ -446,16 +494,28 @@ int ouro__sim_net_name(const struct sim_socket *socket, bool of_peer, struct soc
 
 static int check_kind(int domain, int type, int protocol)
 {
-    int own_protocol = domain == AF_UNIX ? PF_UNIX : IPPROTO_TCP;
     int kind = type & ~(SOCK_CLOEXEC | SOCK_NONBLOCK);
+    int own_protocol = domain == AF_UNIX ? PF_UNIX : kind == SOCK_DGRAM ? IPPROTO_UDP : IPPROTO_TCP;
 
     if (kind < SOCK_STREAM || kind > SOCK_PACKET)
         return -EINVAL;
     if (domain != AF_INET && domain != AF_INET6 && domain != AF_UNIX)
         return -EAFNOSUPPORT;
-    if (kind != SOCK_STREAM)
+    if (kind != SOCK_STREAM && kind != SOCK_DGRAM)
         return -ESOCKTNOSUPPORT;
     return protocol == 0 || protocol == own_protocol ? 0 : -EPROTONOSUPPORT;
+}
+
+static struct sim_socket *new_socket_of_type(struct sim_net *net, int domain, int type)
+{
+    struct sim_socket *socket = ouro__sim_net_new_socket(net, domain);
+
+    if (socket && (type & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) == SOCK_DGRAM) {
+        socket->type = SOCK_DGRAM;
+        socket->family = domain == AF_UNIX ? &ouro__sim_unix_datagram : &ouro__sim_udp;
+        ouro__sim_option_init(socket);
+    }
+    return socket;
 }
 
 int ouro__sim_net_socket(struct sim_net *net, int domain, int type, int protocol)
@@ -465,13 +525,44 @@ int ouro__sim_net_socket(struct sim_net *net, int domain, int type, int protocol
 
     if (fd < 0)
         return fd;
-    socket = ouro__sim_net_new_socket(net, domain);
+    socket = new_socket_of_type(net, domain, type);
     if (!socket)
         return -ENOMEM;
     fd = ouro__sim_net_install(net, socket);
     if (fd < 0)
         ouro__sim_net_unref(net, socket);
     return fd;
+}
+
+static void join_pair(struct sim_net *net, struct sim_socket *a, struct sim_socket *b)
+{
+    a->state = b->state = SIM_CONNECTED;
+    if (a->type == SOCK_DGRAM) {
+        ouro__sim_unix_datagram_join(net, a, b);
+    } else {
+        a->peer = b;
+        b->peer = a;
+    }
+}
+
+int ouro__sim_net_socketpair(struct sim_net *net, int domain, int type, int protocol, int fds[2])
+{
+    int code = check_kind(domain, type, protocol);
+
+    if (!code && domain != AF_UNIX)
+        code = -EOPNOTSUPP;
+    if (code)
+        return code;
+    fds[0] = ouro__sim_net_socket(net, domain, type, protocol);
+    if (fds[0] < 0)
+        return fds[0];
+    fds[1] = ouro__sim_net_socket(net, domain, type, protocol);
+    if (fds[1] < 0) {
+        (void) ouro__sim_net_close(net, fds[0]);
+        return fds[1];
+    }
+    join_pair(net, net->sockets[fds[0] - SIM_FD_FIRST], net->sockets[fds[1] - SIM_FD_FIRST]);
+    return 0;
 }
 
 /* What has become of a connect that had to wait. */
@@ -494,6 +585,8 @@ int ouro__sim_net_connect(struct sim_net *net, struct sim_socket *socket,
     struct sim_socket *listener = NULL;
     int code;
 
+    if (socket->family->connect)
+        return socket->family->connect(net, socket, address, len);
     if (again)
         return connect_outcome(socket);
     code = socket->family->find_listener(net, socket, address, len, &listener);
@@ -528,6 +621,8 @@ int ouro__sim_net_accept(struct sim_net *net, struct sim_socket *socket, struct 
     struct sim_socket *child;
     int fd;
 
+    if (socket->type == SOCK_DGRAM)
+        return -EOPNOTSUPP;
     if (socket->state != SIM_LISTENING || (address && len && !is_len_valid(len)))
         return -EINVAL;
     if (address && !len)

@@ -8,9 +8,16 @@
  * ring (ring_sim.c) takes it from there and tries again what waits for that socket.
  *
  *   sim_net.c      descriptors, byte streams, listening and connecting
- *   sim_tcp.c      what is TCP's own: FIN and RST, addresses and ports
+ *   sim_tcp.c      what is TCP's own: FIN and RST
  *   sim_unix.c     what is Unix sockets' own: their manners of dying, names
+ *   sim_udp.c, sim_unix_datagram.c    the two families of datagrams
+ *   sim_inet.c     addresses and ports, for TCP and UDP
+ *   sim_message.c  queues of datagrams, descriptors in flight, SENDMSG and RECVMSG
  *   sim_option.c   getsockopt, setsockopt
+ *
+ * Open files (sim_file.c) and pipes (sim_pipe.c) stand in the same table of descriptors, as
+ * sockets of families of their own: all that waits, is polled or roused is a socket to the
+ * ring. Calls of sockets don't find them (-ENOTSOCK).
  *
  * Vocabulary
  *   attempt    a call that does its work now or answers -EAGAIN
@@ -73,6 +80,7 @@ enum sim_option {
     SIM_KEEPALIVE,
     SIM_SNDBUF,
     SIM_RCVBUF,
+    SIM_BROADCAST,
     SIM_V6ONLY,
     SIM_NODELAY,
     SIM_CORK,
@@ -92,16 +100,34 @@ struct sim_stream {
     uint32_t capacity; /* 0 or a power of two */
     uint32_t head;     /* of the oldest byte */
     uint32_t len;
+    uint64_t taken; /* bytes that have left it, ever */
 };
 
-/* One end's name. All of TCP's are IPv6, with IPv4 mapped into it, as dual-stack sockets see it. */
+/* Descriptors on their way through a Unix socket: references to what they mean. */
+struct sim_rights {
+    uint32_t count;
+    struct sim_socket *sockets[];
+};
+
+/* What travels with the bytes of a message. */
+struct sim_parcel {
+    struct sockaddr_storage name; /* sending: where to; receiving: where from */
+    socklen_t name_len;           /* 0: not given */
+    struct sim_rights *rights;    /* NULL: none; whoever has the parcel owns them */
+    int flags;                    /* receiving: MSG_TRUNC */
+};
+
+/* One end's name. All but Unix sockets' are IPv6, with IPv4 mapped into it, as dual-stack sockets see it. */
 struct sim_name {
     struct in6_addr ip;
     uint16_t port;         /* 0: not bound */
     struct sim_path *path; /* Unix; NULL: unnamed */
 };
 
-/* Where TCP and Unix sockets differ. `socket` is open and of that family in all of them. */
+/*
+ * Where TCP and Unix sockets differ. `socket` is open and of that family in all of them. Files and
+ * pipes have only hang_up, fail, poll and release_name.
+ */
 struct sim_family {
     int (*bind)(struct sim_net *net, struct sim_socket *socket, const struct sockaddr *address,
                 socklen_t len);
@@ -147,6 +173,12 @@ struct sim_family {
     socklen_t (*write_name)(const struct sim_socket *socket, const struct sim_name *name,
                             struct sockaddr_storage *ret_address);
     void (*release_name)(struct sim_net *net, struct sim_socket *socket);
+
+    /* Only datagrams have these, which stand in for what sim_net.c does with streams. */
+    int (*connect)(struct sim_net *net, struct sim_socket *socket, const struct sockaddr *address,
+                   socklen_t len);
+    int (*transmit)(struct sim_net *net, struct sim_socket *socket, const void *buf, uint32_t len,
+                    struct sim_parcel *parcel);
 };
 
 /* What only a listener has. */
@@ -157,9 +189,18 @@ struct sim_listener {
     unsigned backlog_max; /* one more is let in, as Linux does */
 };
 
+/* What the network does to the next datagram, where errors are asked for. */
+enum sim_fate {
+    SIM_ARRIVES,
+    SIM_IS_LOST,
+    SIM_IS_DOUBLED,
+    SIM_OVERTAKES /* some of those that wait to be received */
+};
+
 struct sim_socket {
     const struct sim_family *family;
     int domain;
+    int type; /* SOCK_STREAM, SOCK_DGRAM */
     enum sim_state state;
     unsigned refs;        /* descriptor, backlog and operations */
     uint8_t shutdown;     /* SIM_SHUT_* */
@@ -173,12 +214,22 @@ struct sim_socket {
     struct sim_socket *peer;
     struct sim_stream received;
     struct sim_listener *listener; /* SIM_LISTENING */
+    struct sim_file *file;         /* not NULL: no socket but an open file or directory, */
+    struct sim_pipe *pipe;         /* or one of the ends of a pipe */
     struct list link;              /* in a listener's `backlog` or `connecting` */
     struct list all_link;
     struct list changed_link;
+    struct list messages;      /* datagrams that have come; streams: descriptors in `received` */
+    uint32_t message_count;    /* of datagrams */
+    uint32_t message_bytes;    /* with what each costs beside its bytes */
+    enum sim_fate fate;        /* UDP: of the next one that is sent */
+    struct sim_socket *target; /* Unix datagrams: whom it is connected to; no reference */
+    struct list target_link;   /* in the `senders` of that */
+    struct list senders;
+    struct list stalled_link; /* in the network's `stalled` */
     struct sim_name local;
     struct sim_name remote;
-    struct sim_port *port; /* TCP: that it is bound to */
+    struct sim_port *port; /* TCP, UDP: that it is bound to */
     struct list port_link;
     int options[SIM_OPTION_COUNT];
     struct linger linger;
@@ -199,9 +250,16 @@ struct sim_net {
     uint64_t free_bottom[64 * 64];
     struct sim_socket *sockets[SIM_FD_COUNT];
 
-    struct sim_port *ports[SIM_PORT_COUNT]; /* sim_tcp.c */
-    struct list paths[SIM_PATH_BUCKETS];    /* sim_unix.c */
-    uint32_t path_serial;                   /* of names that the network makes up */
+    /*
+     * Sockets that may send, but not to where they wanted: a Unix datagram socket that has no
+     * room. Each time that any of these may have got some, `room_epoch` counts one up.
+     */
+    struct list stalled;
+    uint64_t room_epoch;
+
+    struct sim_port *ports[2][SIM_PORT_COUNT]; /* sim_inet.c: TCP's, UDP's */
+    struct list paths[SIM_PATH_BUCKETS];       /* sim_unix.c */
+    uint32_t path_serial;                      /* of names that the network makes up */
 };
 
 /* --- sim_net.c ----------------------------------------------------------------------- */
@@ -212,8 +270,11 @@ struct sim_net *ouro__sim_net_create(struct sim_random *random);
 /* Frees all, open sockets and those that operations still hold included. */
 void ouro__sim_net_destroy(struct sim_net *net);
 
-/* NULL with -EBADF, or with -ENOSYS for what is a descriptor of the real kernel. */
+/* NULL with -EBADF, -ENOTSOCK, or with -ENOSYS for what is a descriptor of the real kernel. */
 struct sim_socket *ouro__sim_net_find(struct sim_net *net, int fd, int *ret_code);
+
+/* Likewise, but takes files and pipes as well. */
+struct sim_socket *ouro__sim_net_find_any(struct sim_net *net, int fd, int *ret_code);
 void ouro__sim_net_unref(struct sim_net *net, struct sim_socket *socket);
 
 /* The next socket whose events may have changed; NULL: none. */
@@ -228,6 +289,7 @@ int ouro__sim_net_install(struct sim_net *net, struct sim_socket *socket);
 int ouro__sim_net_close(struct sim_net *net, int fd);
 
 int ouro__sim_net_socket(struct sim_net *net, int domain, int type, int protocol);
+int ouro__sim_net_socketpair(struct sim_net *net, int domain, int type, int protocol, int fds[2]);
 int ouro__sim_net_listen(struct sim_net *net, struct sim_socket *socket, int backlog);
 int ouro__sim_net_name(const struct sim_socket *socket, bool of_peer, struct sockaddr *address,
                        socklen_t *len);
@@ -242,6 +304,15 @@ int ouro__sim_net_receive(struct sim_net *net, struct sim_socket *socket, void *
 int ouro__sim_net_send(struct sim_net *net, struct sim_socket *socket, void *buf, uint32_t len,
                        int flags);
 
+/*
+ * The same with what is around the bytes of a message. A send takes `rights` out of its parcel if
+ * it takes any of the message; what a receive leaves there is the caller's to release.
+ */
+int ouro__sim_net_receive_parcel(struct sim_net *net, struct sim_socket *socket, void *buf,
+                                 uint32_t len, int flags, struct sim_parcel *parcel);
+int ouro__sim_net_send_parcel(struct sim_net *net, struct sim_socket *socket, const void *buf,
+                              uint32_t len, struct sim_parcel *parcel);
+
 /* Nobody waits for this connect any more; a Unix one is undone, TCP goes on by itself. */
 void ouro__sim_net_abandon_connect(struct sim_net *net, struct sim_socket *socket);
 
@@ -251,6 +322,13 @@ bool ouro__sim_net_abort_child(struct sim_net *net, struct sim_socket *socket);
 /* How much a receive or a send could move now. */
 uint32_t ouro__sim_net_readable(const struct sim_socket *socket);
 uint32_t ouro__sim_net_writable(const struct sim_socket *socket);
+
+/* Whether a receive with these flags writes to the program's memory. */
+static inline bool ouro__sim_net_wants_bytes(const struct sim_socket *socket, int flags)
+{
+    /* TCP takes MSG_TRUNC as "throw away"; Unix streams do not know it. */
+    return !(flags & MSG_TRUNC) || socket->domain == AF_UNIX || socket->type == SOCK_DGRAM;
+}
 
 /* The rest is for the families. */
 
@@ -268,10 +346,28 @@ static inline int ouro__sim_net_take_error(struct sim_socket *socket)
     return -error;
 }
 
-/* --- sim_tcp.c, sim_unix.c -------------------------------------------------------------- */
+/* --- sim_tcp.c, sim_unix.c, sim_udp.c, sim_unix_datagram.c ------------------------------- */
 
 extern const struct sim_family ouro__sim_tcp;
 extern const struct sim_family ouro__sim_unix;
+extern const struct sim_family ouro__sim_udp;
+extern const struct sim_family ouro__sim_unix_datagram;
+
+/* Also for sim_unix_datagram.c: who is bound to the name at `address`, if he has that type. */
+int ouro__sim_unix_find(struct sim_net *net, int type, const struct sockaddr *address,
+                        socklen_t len, struct sim_socket **ret_socket);
+
+/* `name` becomes the same as `like`; NULL: unnamed. */
+void ouro__sim_unix_rename(struct sim_name *name, const struct sim_name *like);
+int ouro__sim_unix_bind(struct sim_net *net, struct sim_socket *socket,
+                        const struct sockaddr *address, socklen_t len);
+void ouro__sim_unix_release_name(struct sim_net *net, struct sim_socket *socket);
+socklen_t ouro__sim_unix_write_name(const struct sim_socket *socket, const struct sim_name *name,
+                                    struct sockaddr_storage *ret_address);
+int ouro__sim_unix_peer_name(const struct sim_socket *socket, const struct sim_name **ret_name);
+
+/* Makes two fresh sockets of that family each other's peer. */
+void ouro__sim_unix_datagram_join(struct sim_net *net, struct sim_socket *a, struct sim_socket *b);
 
 void ouro__sim_unix_done(struct sim_net *net);
 

@@ -6,13 +6,14 @@
  * errors that can be injected. ouro__sim_opcodes at the end lists them all.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 
 #include "check.h"
+#include "sim_file.h"
+#include "sim_file_op.h"
+#include "sanitizer.h"
 #include "sim_op.h"
-
-/* The kernel's limit for one transfer (MAX_RW_COUNT). */
-#define TRANSFER_MAX UINT32_C(0x7ffff000)
 
 /* --- waiting ------------------------------------------------------------------------- */
 
@@ -37,8 +38,7 @@ unsigned ouro__sim_events_for(const struct sim_op *op)
 typedef int move_fn(struct sim_net *net, struct sim_socket *socket, void *buf, uint32_t len,
                     int flags);
 
-/* Cuts a transfer short, now and then: at least one byte is left. */
-static uint32_t maybe_cut(struct sim *sim, uint32_t len)
+uint32_t ouro__sim_cut(struct sim *sim, uint32_t len)
 {
     if (len < 2 || !ouro__sim_random_chance(&sim->random, sim->short_percent))
         return len;
@@ -51,12 +51,12 @@ static uint32_t maybe_cut(struct sim *sim, uint32_t len)
  */
 static int transfer(struct sim *sim, struct sim_op *op, move_fn *move, uint32_t possible)
 {
-    uint32_t len = op->sqe.len < TRANSFER_MAX ? op->sqe.len : TRANSFER_MAX;
-    bool all = op->sqe.msg_flags & MSG_WAITALL;
+    uint32_t len = op->sqe.len < SIM_TRANSFER_MAX ? op->sqe.len : SIM_TRANSFER_MAX;
+    bool all = op->sqe.msg_flags & MSG_WAITALL && op->socket->type == SOCK_STREAM;
     int moved;
 
     if (!all && possible > 0)
-        len = maybe_cut(sim, len < possible ? len : possible);
+        len = ouro__sim_cut(sim, len < possible ? len : possible);
     do {
         moved = move(sim->net, op->socket, (char *) ouro__sim_address_of(op->sqe.addr) + op->done,
                      len - op->done, (int) op->sqe.msg_flags);
@@ -66,14 +66,77 @@ static int transfer(struct sim *sim, struct sim_op *op, move_fn *move, uint32_t 
     return moved == -EAGAIN || op->done == 0 ? moved : (int) op->done;
 }
 
+/* How often a multishot operation ends for no reason, in percent. */
+#define WHIM_PERCENT 5
+
+/* The next provided buffer; NULL: there is none. */
+static const struct io_uring_buf *next_buffer(const struct sim *sim)
+{
+    if (!sim->buffers || sim->buffer_head == sim->buffers->tail)
+        return NULL;
+    return &sim->buffers->bufs[sim->buffer_head & sim->buffer_mask];
+}
+
+/*
+ * One completion's worth. The buffer is the program's from here on, and leaves the kernel's
+ * hands together with the completion; at the end of the stream it may be named or not.
+ */
+static int receive_once(struct sim *sim, struct sim_op *op, uint32_t *ret_flags)
+{
+    const struct io_uring_buf *buffer = next_buffer(sim);
+    uint32_t readable = ouro__sim_net_readable(op->socket);
+    void *data;
+    uint32_t len;
+    int moved;
+
+    *ret_flags = 0;
+    if (!buffer)
+        return -ENOBUFS; /* the kernel looks for a buffer first, also when there are no bytes */
+    data = ouro__sim_address_of(buffer->addr);
+    len = readable > 0 ? ouro__sim_cut(sim, buffer->len < readable ? buffer->len : readable)
+                       : buffer->len;
+    asan_unpoison(data, buffer->len);
+    moved = ouro__sim_net_receive(sim->net, op->socket, data, len, 0);
+    asan_poison(data, buffer->len);
+    if (moved > 0 || (moved == 0 && ouro__sim_random_chance(&sim->random, 50))) {
+        *ret_flags = IORING_CQE_F_BUFFER | (uint32_t) buffer->bid << IORING_CQE_BUFFER_SHIFT;
+        sim->buffer_head++;
+    }
+    return moved;
+}
+
+/* Some of what has come, each part in a buffer and a completion of its own. */
+static int run_multishot_recv(struct sim *sim, struct sim_op *op)
+{
+    uint32_t flags;
+    int moved;
+
+    do {
+        moved = receive_once(sim, op, &flags);
+        if (moved <= 0 || ouro__sim_random_chance(&sim->random, WHIM_PERCENT) ||
+            !ouro__sim_post_more(sim, op, moved, flags)) {
+            op->cqe_flags = flags;
+            return moved;
+        }
+    } while (ouro__sim_net_readable(op->socket) > 0 && ouro__sim_random_chance(&sim->random, 50));
+    return SIM_GOES_ON;
+}
+
 static int run_recv(struct sim *sim, struct sim_op *op)
 {
+    if (ouro__sim_is_multishot(op))
+        return run_multishot_recv(sim, op);
     return transfer(sim, op, ouro__sim_net_receive, ouro__sim_net_readable(op->socket));
 }
 
 static int run_send(struct sim *sim, struct sim_op *op)
 {
     return transfer(sim, op, ouro__sim_net_send, ouro__sim_net_writable(op->socket));
+}
+
+static bool is_socket(const struct sim_socket *socket)
+{
+    return !socket->file && !socket->pipe;
 }
 
 /* Sockets have no position: -1 means that there is none, 0 is tolerated. */
@@ -84,6 +147,8 @@ static bool is_seeking(const struct sim_op *op)
 
 static int run_read(struct sim *sim, struct sim_op *op)
 {
+    if (!is_socket(op->socket))
+        return ouro__sim_file_run_read(sim, op);
     if (is_seeking(op))
         return -ESPIPE;
     return op->sqe.len == 0 ? 0 : run_recv(sim, op);
@@ -91,6 +156,8 @@ static int run_read(struct sim *sim, struct sim_op *op)
 
 static int run_write(struct sim *sim, struct sim_op *op)
 {
+    if (!is_socket(op->socket))
+        return ouro__sim_file_run_write(sim, op);
     return is_seeking(op) ? -ESPIPE : run_send(sim, op);
 }
 
@@ -142,6 +209,8 @@ static int inject_break(struct sim *sim, struct sim_op *op)
 {
     static const uint8_t errors[] = {ECONNRESET, ECONNRESET, ETIMEDOUT, EHOSTUNREACH};
 
+    if (op->socket->file)
+        return ouro__sim_file_inject_transfer(sim, op);
     (void) op->socket->family->fail(sim->net, op->socket,
                                     pick_error(sim, errors, COUNT_OF(errors)));
     return 0;
@@ -152,7 +221,7 @@ static int inject_connect(struct sim *sim, struct sim_op *op)
     static const uint8_t tcp[] = {ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH};
     static const uint8_t local[] = {ECONNREFUSED, ENOMEM};
 
-    if (op->socket->state != SIM_UNCONNECTED)
+    if (op->socket->state != SIM_UNCONNECTED || op->socket->type == SOCK_DGRAM)
         return 0;
     return op->socket->domain == AF_UNIX ? -pick_error(sim, local, COUNT_OF(local))
                                          : -pick_error(sim, tcp, COUNT_OF(tcp));
@@ -176,13 +245,14 @@ static int inject_accept(struct sim *sim, struct sim_op *op)
 #define RECV_FLAGS (MSG_PEEK | MSG_WAITALL | MSG_DONTWAIT | MSG_TRUNC | MSG_NOSIGNAL)
 #define SEND_FLAGS (MSG_WAITALL | MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE)
 
-#define TRANSFERS (HAS_SOCKET | HAS_ADDR | HAS_LEN | CAN_WAIT)
+#define TRANSFERS    (HAS_SOCKET | HAS_ADDR | HAS_LEN | CAN_WAIT)
+#define FD_TRANSFERS (HAS_FD | HAS_ADDR | HAS_LEN | HAS_OFF | CAN_WAIT)
 
 /* Whatever is not in here gets -EINVAL. */
 /* clang-format off */
 const struct opcode ouro__sim_opcodes[IORING_OP_LAST] = {
     [IORING_OP_NOP] = {"NOP", run_nop, NULL, 0, 0, 0},
-    [IORING_OP_POLL_ADD] = {"POLL_ADD", run_poll_add, NULL, UINT32_MAX, HAS_SOCKET | CAN_WAIT,
+    [IORING_OP_POLL_ADD] = {"POLL_ADD", run_poll_add, NULL, UINT32_MAX, HAS_FD | CAN_WAIT,
                             SIM_POLLERS},
     [IORING_OP_ACCEPT] = {"ACCEPT", run_accept, inject_accept, SOCK_CLOEXEC | SOCK_NONBLOCK,
                           HAS_SOCKET | HAS_ADDR | HAS_OFF | CAN_WAIT, SIM_READERS},
@@ -190,8 +260,32 @@ const struct opcode ouro__sim_opcodes[IORING_OP_LAST] = {
                            HAS_SOCKET | HAS_ADDR | HAS_OFF | CAN_WAIT, SIM_WRITERS},
     [IORING_OP_RECV] = {"RECV", run_recv, inject_break, RECV_FLAGS, TRANSFERS, SIM_READERS},
     [IORING_OP_SEND] = {"SEND", run_send, inject_break, SEND_FLAGS, TRANSFERS, SIM_WRITERS},
-    [IORING_OP_READ] = {"READ", run_read, inject_break, 0, TRANSFERS | HAS_OFF, SIM_READERS},
-    [IORING_OP_WRITE] = {"WRITE", run_write, inject_break, 0, TRANSFERS | HAS_OFF, SIM_WRITERS},
+    [IORING_OP_RECVMSG] = {"RECVMSG", ouro__sim_run_recvmsg, inject_break,
+                           RECV_FLAGS | MSG_CMSG_CLOEXEC, TRANSFERS, SIM_READERS},
+    [IORING_OP_SENDMSG] = {"SENDMSG", ouro__sim_run_sendmsg, inject_break, SEND_FLAGS, TRANSFERS,
+                           SIM_WRITERS},
+    [IORING_OP_READ] = {"READ", run_read, inject_break, 0, FD_TRANSFERS, SIM_READERS},
+    [IORING_OP_WRITE] = {"WRITE", run_write, inject_break, 0, FD_TRANSFERS, SIM_WRITERS},
+    [IORING_OP_READV] = {"READV", ouro__sim_file_run_readv, inject_break, 0, FD_TRANSFERS,
+                         SIM_READERS},
+    [IORING_OP_WRITEV] = {"WRITEV", ouro__sim_file_run_writev, inject_break, 0, FD_TRANSFERS,
+                          SIM_WRITERS},
+    [IORING_OP_OPENAT] = {"OPENAT", ouro__sim_file_run_open, ouro__sim_file_inject_open,
+                          SIM_OPEN_FLAGS, HAS_ADDR | HAS_LEN | BY_WORKER, 0},
+    [IORING_OP_FSYNC] = {"FSYNC", ouro__sim_file_run_fsync, ouro__sim_file_inject_change,
+                         IORING_FSYNC_DATASYNC, HAS_FD | BY_WORKER, 0},
+    [IORING_OP_FALLOCATE] = {"FALLOCATE", ouro__sim_file_run_fallocate,
+                             ouro__sim_file_inject_change, 0,
+                             HAS_FD | HAS_ADDR | HAS_LEN | HAS_OFF | BY_WORKER, 0},
+    [IORING_OP_STATX] = {"STATX", ouro__sim_file_run_statx, ouro__sim_file_inject_look,
+                         AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_SYNC_TYPE,
+                         HAS_ADDR | HAS_LEN | HAS_OFF | BY_WORKER, 0},
+    [IORING_OP_RENAMEAT] = {"RENAMEAT", ouro__sim_file_run_rename, ouro__sim_file_inject_change,
+                            RENAME_NOREPLACE, HAS_ADDR | HAS_LEN | HAS_OFF | BY_WORKER, 0},
+    [IORING_OP_UNLINKAT] = {"UNLINKAT", ouro__sim_file_run_unlink, ouro__sim_file_inject_look,
+                            AT_REMOVEDIR, HAS_ADDR | BY_WORKER, 0},
+    [IORING_OP_MKDIRAT] = {"MKDIRAT", ouro__sim_file_run_mkdir, ouro__sim_file_inject_change, 0,
+                           HAS_ADDR | HAS_LEN | BY_WORKER, 0},
     [IORING_OP_CLOSE] = {"CLOSE", run_close, NULL, 0, 0, 0},
     [IORING_OP_ASYNC_CANCEL] = {"ASYNC_CANCEL", ouro__sim_run_cancel, NULL, 0, HAS_ADDR, 0},
 };

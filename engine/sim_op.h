@@ -34,10 +34,12 @@ struct sim_op {
     struct sim_socket *socket; /* referenced; NULL: needs none */
     uint64_t sequence;         /* in the order of submission, from 1 */
     uint64_t ready_since;      /* the enter */
+    uint64_t stalled_epoch;    /* not worth an attempt before the network's room_epoch moves on */
     uint32_t ready_index;
-    uint32_t done;   /* bytes moved by earlier attempts (MSG_WAITALL) */
-    int32_t result;  /* OP_OVERFLOWED */
-    int32_t verdict; /* not 0: fails with it, without an attempt */
+    uint32_t done;      /* bytes moved by earlier attempts (MSG_WAITALL) */
+    int32_t result;     /* OP_OVERFLOWED */
+    uint32_t cqe_flags; /* of its last completion */
+    int32_t verdict;    /* not 0: fails with it, without an attempt */
     enum op_state state;
     bool is_tried;
     bool is_doomed;    /* an error is injected into its first attempt */
@@ -53,6 +55,7 @@ struct chunk {
 struct sim {
     struct sim_random random;
     struct sim_net *net;
+    struct sim_disk *disk;
     struct sim_trace trace;
     int64_t now;
     unsigned reads_since_move; /* of the clock */
@@ -67,6 +70,9 @@ struct sim {
     unsigned cq_entries;
     struct io_uring_sqe *sqes;
     struct io_uring_cqe *cqes;
+    struct io_uring_buf_ring *buffers; /* provided ones; NULL: no group was made */
+    uint16_t buffer_head;              /* of the next to be filled */
+    uint16_t buffer_mask;
 
     /* Operations. */
     struct chunk *chunks;
@@ -85,7 +91,10 @@ struct sim {
     int fault_code;
 };
 
-/* An attempt: a result, or -EAGAIN to wait. */
+/* An attempt's result: it posted completions, and there may be more to do at once. */
+#define SIM_GOES_ON INT32_MIN
+
+/* An attempt: a result, -EAGAIN to wait, or SIM_GOES_ON. */
 typedef int run_fn(struct sim *sim, struct sim_op *op);
 
 /* Injects an error; returns what the attempt fails with, 0 when it is to go on. */
@@ -98,6 +107,8 @@ enum traits {
     HAS_LEN = 4,
     HAS_OFF = 8,   /* or addr2 */
     CAN_WAIT = 16, /* and so, be cancelled */
+    HAS_FD = 32,   /* of a socket, a file or a pipe */
+    BY_WORKER = 64 /* can be cancelled until a worker of the kernel begins with it */
 };
 
 struct opcode {
@@ -127,8 +138,26 @@ static inline void *ouro__sim_address_of(uint64_t word)
     return (void *) (uintptr_t) word;
 }
 
+/* The kernel's limit for one transfer (MAX_RW_COUNT). */
+#define SIM_TRANSFER_MAX UINT32_C(0x7ffff000)
+
+/* Cuts a transfer short, now and then: at least one byte is left. */
+uint32_t ouro__sim_cut(struct sim *sim, uint32_t len);
+
 /* The poll events that make another attempt worthwhile. */
 unsigned ouro__sim_events_for(const struct sim_op *op);
+
+static inline bool ouro__sim_is_multishot(const struct sim_op *op)
+{
+    return op->sqe.opcode == IORING_OP_RECV && op->sqe.ioprio & IORING_RECV_MULTISHOT;
+}
+
+/* ring_sim.c: posts a completion that is not the last; false: there is no room for it. */
+bool ouro__sim_post_more(struct sim *sim, const struct sim_op *op, int result, uint32_t flags);
+
+/* sim_message.c */
+int ouro__sim_run_sendmsg(struct sim *sim, struct sim_op *op);
+int ouro__sim_run_recvmsg(struct sim *sim, struct sim_op *op);
 
 /* ring_sim.c: the one operation that is about operations. */
 int ouro__sim_run_cancel(struct sim *sim, struct sim_op *op);

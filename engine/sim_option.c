@@ -40,6 +40,7 @@ static const struct rule {
     [SIM_KEEPALIVE] = {SOL_SOCKET, SO_KEEPALIVE, ALL, true, 0, INT_MIN, INT_MAX},
     [SIM_SNDBUF] = {SOL_SOCKET, SO_SNDBUF, ALL, false, 16384, INT_MIN, INT_MAX},
     [SIM_RCVBUF] = {SOL_SOCKET, SO_RCVBUF, ALL, false, 131072, INT_MIN, INT_MAX},
+    [SIM_BROADCAST] = {SOL_SOCKET, SO_BROADCAST, ALL, true, 0, INT_MIN, INT_MAX},
     [SIM_V6ONLY] = {IPPROTO_IPV6, IPV6_V6ONLY, INET6, true, 0, INT_MIN, INT_MAX},
     [SIM_NODELAY] = {IPPROTO_TCP, TCP_NODELAY, TCP, true, 0, INT_MIN, INT_MAX},
     [SIM_CORK] = {IPPROTO_TCP, TCP_CORK, TCP, true, 0, INT_MIN, INT_MAX},
@@ -61,7 +62,7 @@ void ouro__sim_option_init(struct sim_socket *socket)
 {
     for (unsigned i = 0; i < SIM_OPTION_COUNT; i++)
         socket->options[i] = rules[i].initial;
-    if (socket->domain == AF_UNIX)
+    if (socket->domain == AF_UNIX || socket->type == SOCK_DGRAM)
         socket->options[SIM_SNDBUF] = socket->options[SIM_RCVBUF] = BUFFER_MAX;
 }
 
@@ -71,9 +72,12 @@ static unsigned find(const struct sim_socket *socket, int level, int name, int *
     for (unsigned i = 0; i < SIM_OPTION_COUNT; i++) {
         if (rules[i].level != level || rules[i].name != name)
             continue;
-        if (rules[i].domains & domain_bit(socket))
-            return i;
         *ret_code = -EOPNOTSUPP;
+        if (rules[i].domains & domain_bit(socket)) {
+            if (level != IPPROTO_TCP || socket->type == SOCK_STREAM)
+                return i;
+            *ret_code = -ENOPROTOOPT;
+        }
         return SIM_OPTION_COUNT;
     }
     *ret_code = -ENOPROTOOPT;
@@ -100,13 +104,15 @@ static int ask(struct sim_socket *socket, int name, int *ret_value)
         *ret_value = -ouro__sim_net_take_error(socket);
         return 0;
     case SO_TYPE:
-        *ret_value = SOCK_STREAM;
+        *ret_value = socket->type;
         return 0;
     case SO_DOMAIN:
         *ret_value = socket->domain;
         return 0;
     case SO_PROTOCOL:
-        *ret_value = socket->domain == AF_UNIX ? 0 : IPPROTO_TCP;
+        *ret_value = socket->domain == AF_UNIX    ? 0
+                     : socket->type == SOCK_DGRAM ? IPPROTO_UDP
+                                                  : IPPROTO_TCP;
         return 0;
     case SO_ACCEPTCONN:
         *ret_value = socket->state == SIM_LISTENING;

@@ -95,10 +95,20 @@ void ouro__sim_trace_call(struct sim_trace *trace, enum sim_call call, const int
                           int result)
 {
     static const char *const names[] = {
-        [SIM_CALL_SOCKET] = "socket",           [SIM_CALL_BIND] = "bind",
-        [SIM_CALL_LISTEN] = "listen",           [SIM_CALL_SHUTDOWN] = "shutdown",
-        [SIM_CALL_GETSOCKNAME] = "getsockname", [SIM_CALL_GETPEERNAME] = "getpeername",
-        [SIM_CALL_GETSOCKOPT] = "getsockopt",   [SIM_CALL_SETSOCKOPT] = "setsockopt",
+        [SIM_CALL_SOCKET] = "socket",
+        [SIM_CALL_BIND] = "bind",
+        [SIM_CALL_LISTEN] = "listen",
+        [SIM_CALL_SHUTDOWN] = "shutdown",
+        [SIM_CALL_GETSOCKNAME] = "getsockname",
+        [SIM_CALL_GETPEERNAME] = "getpeername",
+        [SIM_CALL_GETSOCKOPT] = "getsockopt",
+        [SIM_CALL_SETSOCKOPT] = "setsockopt",
+        [SIM_CALL_SOCKETPAIR] = "socketpair",
+        [SIM_CALL_FSTAT] = "fstat",
+        [SIM_CALL_FTRUNCATE] = "ftruncate",
+        [SIM_CALL_GETDENTS] = "getdents",
+        [SIM_CALL_PIPE] = "pipe",
+        [SIM_CALL_SPLICE] = "splice",
     };
 
     add_event(trace, EVENT_CALL, (uint64_t) call, (uint64_t) (int64_t) result);

@@ -30,6 +30,7 @@ struct sim_path {
     struct list link;         /* in its bucket */
     struct sim_socket *owner; /* the socket bound to it; NULL: gone */
     unsigned refs;            /* names of sockets that point here */
+    int type;                 /* abstract: each type of socket has names of its own; else 0 */
     uint32_t len;             /* a path's NUL is counted, as getsockname(2) does */
     char bytes[PATH_MAX_BYTES];
 };
@@ -58,7 +59,8 @@ static struct sim_path *find_path(struct sim_net *net, const struct sim_path *wa
     for (struct list *node = bucket->next; node != bucket; node = node->next) {
         struct sim_path *path = container_of(node, struct sim_path, link);
 
-        if (path->len == wanted->len && memcmp(path->bytes, wanted->bytes, path->len) == 0)
+        if (path->type == wanted->type && path->len == wanted->len &&
+            memcmp(path->bytes, wanted->bytes, path->len) == 0)
             return path;
     }
     return NULL;
@@ -95,6 +97,14 @@ static void unref_path(struct sim_path *path)
         free_path(path);
 }
 
+void ouro__sim_unix_rename(struct sim_name *name, const struct sim_name *like)
+{
+    struct sim_path *path = like ? ref_path(like->path) : NULL;
+
+    unref_path(name->path);
+    name->path = path;
+}
+
 void ouro__sim_unix_done(struct sim_net *net)
 {
     for (unsigned bucket = 0; bucket < SIM_PATH_BUCKETS; bucket++)
@@ -102,7 +112,8 @@ void ouro__sim_unix_done(struct sim_net *net)
             free_path(container_of(net->paths[bucket].next, struct sim_path, link));
 }
 
-static int read_path(const struct sockaddr *address, socklen_t len, struct sim_path *ret_path)
+static int read_path(int type, const struct sockaddr *address, socklen_t len,
+                     struct sim_path *ret_path)
 {
     struct sockaddr_un un = {0};
 
@@ -113,15 +124,17 @@ static int read_path(const struct sockaddr *address, socklen_t len, struct sim_p
         return -EINVAL;
     *ret_path = (struct sim_path) {.len = (uint32_t) (len - PATH_OFFSET)};
     memcpy(ret_path->bytes, un.sun_path, ret_path->len);
-    if (!is_abstract(ret_path))
+    if (is_abstract(ret_path))
+        ret_path->type = type;
+    else
         ret_path->len = (uint32_t) strlen(ret_path->bytes) + 1;
     return 0;
 }
 
 /* A name of the network's choice, for a bind() that gives none. */
-static int make_up_path(struct sim_net *net, struct sim_path *ret_path)
+static int make_up_path(struct sim_net *net, int type, struct sim_path *ret_path)
 {
-    *ret_path = (struct sim_path) {.len = 6};
+    *ret_path = (struct sim_path) {.type = type, .len = 6};
     for (uint32_t tries = 0; tries <= 0xfffff; tries++) {
         (void) snprintf(ret_path->bytes + 1, sizeof(ret_path->bytes) - 1, "%05x",
                         net->path_serial++ & 0xfffff);
@@ -136,13 +149,13 @@ static bool asks_for_a_name(const struct sockaddr *address, socklen_t len)
     return len == PATH_OFFSET && address->sa_family == AF_UNIX;
 }
 
-static int unix_bind(struct sim_net *net, struct sim_socket *socket, const struct sockaddr *address,
-                     socklen_t len)
+int ouro__sim_unix_bind(struct sim_net *net, struct sim_socket *socket,
+                        const struct sockaddr *address, socklen_t len)
 {
     struct sim_path wanted;
     struct sim_path *path;
-    int code = asks_for_a_name(address, len) ? make_up_path(net, &wanted)
-                                             : read_path(address, len, &wanted);
+    int code = asks_for_a_name(address, len) ? make_up_path(net, socket->type, &wanted)
+                                             : read_path(socket->type, address, len, &wanted);
 
     if (code)
         return code;
@@ -160,7 +173,7 @@ static int unix_bind(struct sim_net *net, struct sim_socket *socket, const struc
     return 0;
 }
 
-static void release_name(struct sim_net *net, struct sim_socket *socket)
+void ouro__sim_unix_release_name(struct sim_net *net, struct sim_socket *socket)
 {
     (void) net;
     if (socket->local.path && socket->local.path->owner == socket)
@@ -169,8 +182,8 @@ static void release_name(struct sim_net *net, struct sim_socket *socket)
     unref_path(socket->remote.path);
 }
 
-static socklen_t write_name(const struct sim_socket *socket, const struct sim_name *name,
-                            struct sockaddr_storage *ret_address)
+socklen_t ouro__sim_unix_write_name(const struct sim_socket *socket, const struct sim_name *name,
+                                    struct sockaddr_storage *ret_address)
 {
     (void) socket;
     ret_address->ss_family = AF_UNIX;
@@ -180,7 +193,7 @@ static socklen_t write_name(const struct sim_socket *socket, const struct sim_na
     return (socklen_t) (PATH_OFFSET + name->path->len);
 }
 
-static int unix_peer_name(const struct sim_socket *socket, const struct sim_name **ret_name)
+int ouro__sim_unix_peer_name(const struct sim_socket *socket, const struct sim_name **ret_name)
 {
     if (socket->state != SIM_CONNECTED)
         return -ENOTCONN;
@@ -208,25 +221,40 @@ static int check_may_connect(const struct sim_socket *socket)
     return codes[socket->state];
 }
 
-static int unix_find_listener(struct sim_net *net, struct sim_socket *socket,
-                              const struct sockaddr *address, socklen_t len,
-                              struct sim_socket **ret_listener)
+int ouro__sim_unix_find(struct sim_net *net, int type, const struct sockaddr *address,
+                        socklen_t len, struct sim_socket **ret_socket)
 {
     struct sim_path wanted;
     struct sim_path *path;
-    int code = read_path(address, len, &wanted);
+    int code = read_path(type, address, len, &wanted);
 
     if (code)
         return code;
     path = find_path(net, &wanted);
     if (!path && !is_abstract(&wanted))
         return -ENOENT;
-    if (!path || !path->owner || path->owner->state != SIM_LISTENING ||
-        path->owner->shutdown & SIM_SHUT_RECV)
+    if (!path || !path->owner)
+        return -ECONNREFUSED;
+    if (path->owner->type != type)
+        return -EPROTOTYPE;
+    *ret_socket = path->owner;
+    return 0;
+}
+
+static int unix_find_listener(struct sim_net *net, struct sim_socket *socket,
+                              const struct sockaddr *address, socklen_t len,
+                              struct sim_socket **ret_listener)
+{
+    struct sim_socket *owner;
+    int code = ouro__sim_unix_find(net, SOCK_STREAM, address, len, &owner);
+
+    if (code)
+        return code;
+    if (owner->state != SIM_LISTENING || owner->shutdown & SIM_SHUT_RECV)
         return -ECONNREFUSED;
     code = check_may_connect(socket);
     if (!code)
-        *ret_listener = path->owner;
+        *ret_listener = owner;
     return code;
 }
 
@@ -332,7 +360,7 @@ static unsigned unix_poll(const struct sim_socket *socket)
 }
 
 const struct sim_family ouro__sim_unix = {
-    .bind = unix_bind,
+    .bind = ouro__sim_unix_bind,
     .listen = unix_listen,
     .find_listener = unix_find_listener,
     .join = unix_join,
@@ -344,7 +372,7 @@ const struct sim_family ouro__sim_unix = {
     .hang_up = unix_hang_up,
     .fail = unix_fail,
     .poll = unix_poll,
-    .peer_name = unix_peer_name,
-    .write_name = write_name,
-    .release_name = release_name,
+    .peer_name = ouro__sim_unix_peer_name,
+    .write_name = ouro__sim_unix_write_name,
+    .release_name = ouro__sim_unix_release_name,
 };

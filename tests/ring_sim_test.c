@@ -506,7 +506,7 @@ static void test_planned_fault_fails_one_enter_and_takes_nothing(void)
 static void test_unknown_sqes_are_invalid(void)
 {
     static const struct io_uring_sqe table[] = {
-        {.opcode = IORING_OP_READV},
+        {.opcode = IORING_OP_TEE},
         {.opcode = IORING_OP_TIMEOUT},
         {.opcode = IORING_OP_SPLICE},
         {.opcode = 255},
@@ -579,7 +579,7 @@ static void test_socket_kinds(void)
     static const struct {
         int domain, type, protocol, code;
     } table[] = {
-        {AF_INET, SOCK_DGRAM, 0, -ESOCKTNOSUPPORT},
+        {AF_INET, SOCK_DGRAM, IPPROTO_TCP, -EPROTONOSUPPORT},
         {AF_UNIX, SOCK_SEQPACKET, 0, -ESOCKTNOSUPPORT},
         {AF_NETLINK, SOCK_RAW, 0, -EAFNOSUPPORT},
         {999, SOCK_STREAM, 0, -EAFNOSUPPORT},
