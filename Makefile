@@ -43,6 +43,7 @@ ENGINE_HEADERS = \
 	engine/ouro_coro.h \
 	engine/ouro_coro_switch.h \
 	engine/ouro_debug.h \
+	engine/ouro_file.h \
 	engine/ouro_future.h \
 	engine/ouro_local.h \
 	engine/ouro_loop.h \
@@ -59,9 +60,11 @@ ENGINE_SOURCES = \
 	engine/channel.c \
 	engine/check.c \
 	engine/coro.c \
+	engine/directory.c \
 	engine/dispatcher.c \
 	engine/dump.c \
 	engine/error.c \
+	engine/file.c \
 	engine/future.c \
 	engine/group.c \
 	engine/hook.c \
@@ -71,6 +74,7 @@ ENGINE_SOURCES = \
 	engine/op.c \
 	engine/overflow.c \
 	engine/park.c \
+	engine/pipe.c \
 	engine/ring.c \
 	engine/ring_sim.c \
 	engine/ring_uring.c \
@@ -127,6 +131,7 @@ PROTO_SOURCES = \
 	proto/url.c
 
 EXAMPLES = \
+	examples/copy_file \
 	examples/hello \
 	examples/hello_twice \
 	examples/http_server \
@@ -154,11 +159,13 @@ TEST_SOURCES = \
 	tests/check_test.c \
 	tests/coro_avx512_test.c \
 	tests/coro_test.c \
+	tests/directory_test.c \
 	tests/dispatcher_test.c \
 	tests/dns_test.c \
 	tests/dump_test.c \
 	tests/error_test.c \
 	tests/examples_test.c \
+	tests/file_test.c \
 	tests/future_test.c \
 	tests/gdb_test.c \
 	tests/group_test.c \
@@ -176,6 +183,7 @@ TEST_SOURCES = \
 	tests/op_test.c \
 	tests/overflow_test.c \
 	tests/park_test.c \
+	tests/pipe_test.c \
 	tests/ring_script_test.c \
 	tests/ring_sim_test.c \
 	tests/ring_test.c \

@@ -39,10 +39,12 @@
 #define OTHER_SUITES(SUITE) \
     SUITE(address)          \
     SUITE(coro_avx512)      \
+    SUITE(directory)        \
     SUITE(dns)              \
     SUITE(dump)             \
     SUITE(error)            \
     SUITE(examples)         \
+    SUITE(file)             \
     SUITE(gdb)              \
     SUITE(http1_parse)      \
     SUITE(http1_write)      \
@@ -54,6 +56,7 @@
     SUITE(mailbox)          \
     SUITE(op)               \
     SUITE(overflow)         \
+    SUITE(pipe)             \
     SUITE(ring)             \
     SUITE(ring_script)      \
     SUITE(ring_sim)         \
