@@ -96,6 +96,7 @@ ENGINE_SOURCES = \
 	engine/sim_unix.c \
 	engine/sim_unix_datagram.c \
 	engine/socket.c \
+	engine/socket_message.c \
 	engine/stack.c \
 	engine/sync.c \
 	engine/task.c \
@@ -140,6 +141,7 @@ EXAMPLES = \
 	examples/pipeline \
 	examples/producer_consumer \
 	examples/tls_echo \
+	examples/udp_echo \
 	examples/wget
 
 BENCHES = \
@@ -159,6 +161,8 @@ TEST_SOURCES = \
 	tests/check_test.c \
 	tests/coro_avx512_test.c \
 	tests/coro_test.c \
+	tests/datagram_test.c \
+	tests/dial_test.c \
 	tests/directory_test.c \
 	tests/dispatcher_test.c \
 	tests/dns_test.c \

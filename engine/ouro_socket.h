@@ -32,6 +32,23 @@ OURO_BEGIN_DECLS
 OURO_API int ouro_socket(int domain, int type, int protocol);
 
 /*
+ * ouro_socketpair - socketpair(2), with SOCK_CLOEXEC added
+ *
+ * Context: task.
+ * Returns: 0 and two connected sockets, owned; -EOPNOTSUPP for all domains but AF_UNIX;
+ *          -EMFILE or another -errno of socketpair(2).
+ */
+OURO_API int ouro_socketpair(int domain, int type, int protocol, int ret_fds[2]);
+
+/*
+ * ouro_bind - bind(2): a name for a socket that does not listen, of datagrams as a rule
+ *
+ * Context: task.
+ * Returns: 0; -EADDRINUSE, -EADDRNOTAVAIL, -EACCES or another -errno of bind(2).
+ */
+OURO_API int ouro_bind(int fd, const struct ouro_address *address);
+
+/*
  * ouro_listen - a socket bound to `address` that listens
  * @backlog: 0 for the largest that the system allows
  *
@@ -44,6 +61,9 @@ OURO_API OURO_TASK int ouro_listen(const struct ouro_address *address, int backl
 
 /*
  * ouro_connect - connect(2)
+ *
+ * Of a datagram socket it sets the peer: whom ouro_send() sends to, and the only one to receive
+ * from.
  *
  * A connect that fails or is interrupted leaves the socket fit only for closing.
  *
@@ -86,7 +106,8 @@ OURO_API OURO_TASK int ouro_recv_exact(int fd, void *buf, size_t len, size_t *re
  * ouro_send - send up to `len` bytes on a connected socket
  * @flags: MSG_* of send(2); MSG_NOSIGNAL is implied
  *
- * Waits while the peer is slow.
+ * Waits while the peer is slow. On a Unix datagram socket use ouro_sendto() instead: Linux
+ * sends an empty datagram in place of one that had to wait in its ring.
  *
  * Context: task, may suspend.
  * Returns: bytes sent, possibly fewer than `len`; -EPIPE, -ECONNRESET or another
@@ -102,6 +123,90 @@ OURO_API OURO_TASK ssize_t ouro_send(int fd, const void *buf, size_t len, int fl
  * Returns: 0; otherwise as ouro_send().
  */
 OURO_API OURO_TASK int ouro_send_all(int fd, const void *buf, size_t len, size_t *ret_sent);
+
+/*
+ * ouro_sendmsg - sendmsg(2): several pieces of memory, an address, control data
+ * @message: with all that it points to, borrowed; never written to
+ * @flags:   MSG_* of sendmsg(2); MSG_NOSIGNAL is implied
+ *
+ * Context: task, may suspend.
+ * Returns: bytes sent, of a stream possibly fewer than there are; otherwise as ouro_send(),
+ *          and -EBADF for a descriptor in it that is none.
+ */
+OURO_API OURO_TASK ssize_t ouro_sendmsg(int fd, const struct msghdr *message, int flags);
+
+/*
+ * ouro_recvmsg - recvmsg(2): several pieces of memory, an address, control data
+ * @message: written to as recvmsg(2) does, on success only
+ * @flags:   MSG_* of recvmsg(2); MSG_CMSG_CLOEXEC is implied
+ *
+ * Descriptors that come with the message are the caller's to close. Those that msg_control
+ * has no room for are closed, and msg_flags has MSG_CTRUNC.
+ *
+ * Context: task, may suspend.
+ * Returns: bytes received; otherwise as ouro_recv().
+ */
+OURO_API OURO_TASK ssize_t ouro_recvmsg(int fd, struct msghdr *message, int flags);
+
+/*
+ * ouro_sendto - send one datagram
+ * @flags: MSG_* of sendto(2); MSG_NOSIGNAL is implied
+ * @to:    NULL on a connected socket means its peer
+ *
+ * A Unix datagram waits until its receiver has room; a UDP one is lost if he has none.
+ *
+ * Context: task, may suspend.
+ * Returns: `len`: a datagram is sent as a whole; -EMSGSIZE when it is too long;
+ *          -EDESTADDRREQ (UDP) or -ENOTCONN (Unix) when nobody said where to;
+ *          -ECONNREFUSED when nobody is there: for Unix at once, for a connected UDP socket
+ *          at the call after the datagram that was refused; another -errno of sendto(2);
+ *          -ECANCELED, -ETIMEDOUT.
+ */
+OURO_API OURO_TASK ssize_t ouro_sendto(int fd, const void *buf, size_t len, int flags,
+                                       const struct ouro_address *to);
+
+/*
+ * ouro_recvfrom - receive one datagram
+ * @len:      what does not fit is lost; with MSG_TRUNC in `flags` the result tells the whole length
+ * @ret_from: who sent it, its `len` being 0 for a sender without a name; may be NULL
+ *
+ * Context: task, may suspend.
+ * Returns: bytes received, 0 for an empty datagram; otherwise as ouro_recv(). A connected UDP
+ *          socket that nobody listens to gives -ECONNREFUSED once.
+ */
+OURO_API OURO_TASK ssize_t ouro_recvfrom(int fd, void *buf, size_t len, int flags,
+                                         struct ouro_address *ret_from);
+
+/* As many descriptors as one message can carry (SCM_MAX_FD). */
+#define OURO_FDS_MAX 253
+
+/*
+ * ouro_send_fds - send bytes, and descriptors with the first of them
+ * @fd:    a Unix socket
+ * @len:   of a stream at least 1: without bytes, descriptors don't go
+ * @fds:   borrowed: the receiver gets copies, which outlive these
+ * @count: at most OURO_FDS_MAX
+ *
+ * Context: task, may suspend.
+ * Returns: bytes sent: the descriptors went with the first of them; -EINVAL for too many;
+ *          -EBADF; otherwise as ouro_send().
+ */
+OURO_API OURO_TASK ssize_t ouro_send_fds(int fd, const void *buf, size_t len, const int *fds,
+                                         size_t count);
+
+/*
+ * ouro_recv_fds - receive bytes and the descriptors that come with them
+ * @fds:       memory for `room` descriptors, close-on-exec and the caller's from now on
+ * @ret_count: how many there are
+ *
+ * Descriptors for which there is no room are closed; who has to know that asks ouro_recvmsg().
+ * Of a stream no more bytes are received than those that the descriptors came with.
+ *
+ * Context: task, may suspend.
+ * Returns: bytes received; otherwise as ouro_recv().
+ */
+OURO_API OURO_TASK ssize_t ouro_recv_fds(int fd, void *buf, size_t len, int *fds, size_t room,
+                                         size_t *ret_count);
 
 /*
  * ouro_shutdown - shutdown(2); `how` is SHUT_RD, SHUT_WR or SHUT_RDWR

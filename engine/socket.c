@@ -35,6 +35,26 @@ int ouro_socket(int domain, int type, int protocol)
     return ring->backend->socket(ring, domain, type | SOCK_CLOEXEC, protocol);
 }
 
+int ouro_socketpair(int domain, int type, int protocol, int ret_fds[2])
+{
+    struct ring *ring = ring_of_task("ouro_socketpair() needs a task");
+    int fds[2];
+    int code = ring->backend->socketpair(ring, domain, type | SOCK_CLOEXEC, protocol, fds);
+
+    if (!code) {
+        ret_fds[0] = fds[0];
+        ret_fds[1] = fds[1];
+    }
+    return code;
+}
+
+int ouro_bind(int fd, const struct ouro_address *address)
+{
+    struct ring *ring = ring_of_task("ouro_bind() needs a task");
+
+    return ring->backend->bind(ring, fd, &address->sockaddr, address->len);
+}
+
 static int bind_and_listen(struct ring *ring, int fd, const struct ouro_address *address,
                            int backlog, bool is_shared)
 {

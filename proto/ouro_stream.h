@@ -192,9 +192,23 @@ OURO_API OURO_TASK int ouro_stream_close(struct ouro_stream *stream);
  */
 OURO_API int ouro_stream_fd(struct ouro_stream *stream);
 
+/*
+ * ouro_stream_detach - end what ouro_stream_read_lease() began
+ *
+ * The stream does not read ahead any more, and all it has read is in its read buffer: read that,
+ * and ouro_stream_fd() shows the socket. A later ouro_stream_read_lease() begins again.
+ *
+ * Context: task, may suspend.
+ * Returns: 0; -ENOMEM, OURO_ELIMIT, -ECANCELED, -ETIMEDOUT: then the call can be repeated, and
+ *          no byte is lost.
+ */
+OURO_API OURO_TASK int ouro_stream_detach(struct ouro_stream *stream);
+
 /* How ouro_dial() connects. */
 struct ouro_dial_options {
-    int family; /* AF_INET, AF_INET6; 0: either */
+    int family;               /* AF_INET, AF_INET6; 0: either */
+    int64_t attempt_delay_ns; /* before the next address is tried as well; 0: 250 ms; what is
+                                 less than 10 ms counts as 10 ms; OURO_FOREVER: one at a time */
 };
 
 /*
@@ -204,14 +218,16 @@ struct ouro_dial_options {
  * @port:    1 to 65535
  * @options: NULL for defaults
  *
- * Tries the addresses of the name one after the other, in the order of RFC 6724, until
- * one accepts. TCP connections get TCP_NODELAY. Put a time limit around it: the
- * kernel's own for a silent host is minutes.
+ * A name with several addresses is dialed as RFC 8305 ("Happy Eyeballs") asks: in the order of
+ * RFC 6724 with IPv6 and IPv4 taking turns, the next one when the one before has failed or was
+ * silent for a quarter of a second; the first to accept is taken, the others are given up.
+ * TCP connections get TCP_NODELAY. Put a time limit around it: the kernel's own for a silent
+ * host is minutes.
  *
  * Context: task, may suspend.
  * Returns: 0 and a stream, owned, end it with ouro_stream_close(); the errors of
  *          ouro_resolve(); when no address accepts, the error of the first one:
- *          -ECONNREFUSED, -EHOSTUNREACH, ...; -EINVAL for a bad port; -ENOMEM;
+ *          -ECONNREFUSED, -EHOSTUNREACH, ...; -EINVAL for a bad port or delay; -ENOMEM;
  *          -ECANCELED, -ETIMEDOUT.
  */
 OURO_API OURO_TASK int ouro_dial(const char *host, int port,

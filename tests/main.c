@@ -39,6 +39,8 @@
 #define OTHER_SUITES(SUITE) \
     SUITE(address)          \
     SUITE(coro_avx512)      \
+    SUITE(datagram)         \
+    SUITE(dial)             \
     SUITE(directory)        \
     SUITE(dns)              \
     SUITE(dump)             \
