@@ -45,6 +45,7 @@ ENGINE_HEADERS = \
 	engine/ouro_debug.h \
 	engine/ouro_file.h \
 	engine/ouro_future.h \
+	engine/ouro_lease.h \
 	engine/ouro_local.h \
 	engine/ouro_loop.h \
 	engine/ouro_message.h \
@@ -57,6 +58,7 @@ ENGINE_HEADERS = \
 
 ENGINE_SOURCES = \
 	engine/address.c \
+	engine/buffer_pool.c \
 	engine/channel.c \
 	engine/check.c \
 	engine/coro.c \
@@ -75,6 +77,7 @@ ENGINE_SOURCES = \
 	engine/overflow.c \
 	engine/park.c \
 	engine/pipe.c \
+	engine/receiver.c \
 	engine/ring.c \
 	engine/ring_sim.c \
 	engine/ring_uring.c \
@@ -146,6 +149,7 @@ EXAMPLES = \
 
 BENCHES = \
 	bench/connections \
+	bench/lease_echo \
 	bench/million_sleepers
 
 # With Google Benchmark, the only C++ here.
@@ -157,6 +161,7 @@ BENCHES_CXX = \
 
 TEST_SOURCES = \
 	tests/address_test.c \
+	tests/buffer_pool_test.c \
 	tests/channel_test.c \
 	tests/check_test.c \
 	tests/coro_avx512_test.c \
@@ -187,6 +192,7 @@ TEST_SOURCES = \
 	tests/op_test.c \
 	tests/overflow_test.c \
 	tests/park_test.c \
+	tests/receiver_test.c \
 	tests/pipe_test.c \
 	tests/ring_script_test.c \
 	tests/ring_sim_test.c \

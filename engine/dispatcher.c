@@ -26,6 +26,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "buffer_pool.h"
 #include "dispatcher.h"
 #include "inbox.h"
 
@@ -77,10 +78,13 @@ int ouro__dispatcher_init(struct dispatcher *self, const struct ring_config *con
 
 void ouro__dispatcher_done(struct dispatcher *self)
 {
+    while (!ouro__buffer_pool_is_idle(self->buffers))
+        (void) ouro__dispatcher_turn(self, OURO_FOREVER);
     CHECK(self->task_count == 0 && self->in_flight_count == 0, "the loop is still in use");
     ouro__inbox_end(self->inbox, self);
     while (!ouro__inbox_has_ended(self->inbox))
         (void) ouro__dispatcher_turn(self, OURO_FOREVER);
+    ouro__buffer_pool_destroy(self->buffers);
     ouro_inbox_unref(self->inbox);
     ouro__ring_close(&self->ring);
     ouro__timer_heap_done(&self->timers);

@@ -17,6 +17,7 @@
 #include "task_table.h"
 #include "timer_heap.h"
 
+struct buffer_pool;
 struct ouro_inbox;
 
 struct dispatcher {
@@ -37,6 +38,9 @@ struct dispatcher {
     struct stack_pool *stacks;
     struct ouro_inbox *inbox; /* what other threads may touch */
 
+    struct buffer_pool *buffers; /* NULL until somebody receives by leases */
+    unsigned buffer_count;       /* that it is to have; 0: the default */
+    unsigned buffer_bytes;
 
     bool has_backlog;    /* one of these may not be empty: */
     struct list staged;  /* ops that found the submission queue full */

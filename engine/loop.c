@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "buffer_pool.h"
 #include "dump.h"
 #include "inbox.h"
 #include "loop.h"
@@ -27,12 +28,12 @@ const struct ouro_run_options ouro__loop_defaults = {.ring = NULL};
 
 /*
  * The parent's ring and tasks are not the child's: it has no loop until it runs its own, and
- * signals have the effect that they had before the parent's.
+ * signals have the effect that they had before the parent's. (Whichever thread of the parent
+ * forked: the loop that had claimed the signals may be another's.)
  */
 static void forget_parent_loop(void)
 {
-    if (ouro__dispatcher)
-        ouro__signals_forget();
+    ouro__signals_forget();
     ouro__dispatcher = NULL;
 }
 
@@ -61,7 +62,8 @@ int ouro__loop_choose_ring(const struct ouro_run_options *options, struct ring_c
     struct ring_hint hint = {""};
     int code;
 
-    if (!is_power_of_two(entries) || entries > SQ_ENTRIES_MAX)
+    if (!is_power_of_two(entries) || entries > SQ_ENTRIES_MAX ||
+        !ouro__buffer_pool_is_possible(options))
         code = -EINVAL;
     else
         code = ouro__ring_parse(spec && *spec ? spec : options->ring, ret_config, &hint);
@@ -134,6 +136,8 @@ int ouro__loop_open(struct ouro_loop *loop, ouro_task_fn *fn, void *arg,
         explain(code, &hint);
         return code;
     }
+    loop->dispatcher.buffer_count = options->buffer_count;
+    loop->dispatcher.buffer_bytes = options->buffer_bytes;
     code = start_main(loop, options->stack);
     if (code) {
         ouro__dispatcher_done(&loop->dispatcher);

@@ -9,6 +9,7 @@
 #include "ouro_coro.h"
 #include "ouro_future.h"
 #include "ouro_debug.h"
+#include "ouro_lease.h"
 #include "ouro_file.h"
 #include "ouro_local.h"
 #include "ouro_loop.h"

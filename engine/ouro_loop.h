@@ -33,6 +33,8 @@ struct ouro_run_options {
     int64_t stall_limit;         /* ns; name a task on stderr that runs for so long without
                                     waiting; 0: off. OURO_STALL=50ms wins over it */
     unsigned shards;             /* loops, each on a thread of its own (ouro_shard.h); 0: one */
+    unsigned buffer_count;       /* for leases (ouro_lease.h), a power of two up to 32768; 0: 256 */
+    unsigned buffer_bytes;       /* of each, from 64 to 1048576; 0: 4096 */
     bool pin;                    /* each shard to a CPU of its own, as far as there are enough */
 };
 

@@ -13,9 +13,12 @@
 #define OURO_STREAM_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 #include "ouro_base.h"
+#include "ouro_lease.h"
 
 OURO_BEGIN_DECLS
 
@@ -42,6 +45,28 @@ struct ouro_stream_ops {
 
     /* The socket whose bytes are this stream's bytes, unchanged; NULL: there is none. */
     int (*fd)(struct ouro_stream *stream);
+
+    /* The rest may be missing (NULL) and is then made of the above. */
+
+    /* The next bytes without a copy, else as `read`; called when nothing is buffered. */
+    OURO_TASK ssize_t (*read_lease)(struct ouro_stream *stream, struct ouro_lease *ret_lease);
+
+    /* As `write`, of `count` parts one after the other. */
+    OURO_TASK int (*writev)(struct ouro_stream *stream, const struct iovec *parts, size_t count);
+
+    /*
+     * Stops reading ahead, and puts what was read into the read buffer by ouro_stream_append().
+     * Returns 0 or an error.
+     */
+    OURO_TASK int (*detach)(struct ouro_stream *stream);
+};
+
+/* Limits for one stream; 0: none. */
+struct ouro_stream_limits {
+    int64_t read_timeout_ns;  /* how long a read may wait for the next bytes */
+    int64_t write_timeout_ns; /* how long a write or flush may take */
+    uint64_t read_bytes_max;  /* in all, from when they are set */
+    uint64_t write_bytes_max;
 };
 
 /* The fields are for ouro_stream_*() alone. */
@@ -53,6 +78,7 @@ struct ouro_stream {
     size_t in_size;
     char *out; /* the first out_len bytes have been written and not flushed */
     size_t out_len;
+    struct ouro_stream_limits *limits; /* what is left of them; NULL: none were set */
 };
 
 /* No buffer grows beyond this; a call that would need more fails with OURO_ELIMIT. */
@@ -63,6 +89,14 @@ OURO_API void ouro_stream_init(struct ouro_stream *stream, const struct ouro_str
 
 /* ouro_stream_done - for the makers of streams, in their close(): frees the buffers. */
 OURO_API void ouro_stream_done(struct ouro_stream *stream);
+
+/*
+ * ouro_stream_append - for the makers of streams: bytes that were read, behind those buffered
+ *
+ * Context: any thread.
+ * Returns: 0; -ENOMEM, OURO_ELIMIT.
+ */
+OURO_API int ouro_stream_append(struct ouro_stream *stream, const void *data, size_t len);
 
 /*
  * ouro_stream_socket_take - make a stream of a connected socket
@@ -121,6 +155,22 @@ OURO_API OURO_TASK ssize_t ouro_stream_read_until(struct ouro_stream *stream, co
 OURO_API OURO_TASK ssize_t ouro_stream_peek(struct ouro_stream *stream, size_t min,
                                             const char **ret_data);
 
+/*
+ * ouro_stream_read_lease - the next bytes, without a copy where that can be
+ *
+ * On a plain stream they are in the buffer in which the kernel received them, and from the first
+ * such call on it receives ahead, up to OURO_RECEIVER_QUOTA buffers; see ouro_lease.h. Bytes in
+ * the read buffer come first, as a copy, and so do all bytes of other streams. Calls that read
+ * can be mixed freely.
+ *
+ * Context: task, may suspend. It waits also while too many leases are out.
+ * Returns: how many bytes, at least one, and the lease, owned, give it back with
+ *          ouro_lease_release(), also after the stream was closed; otherwise as
+ *          ouro_stream_read().
+ */
+OURO_API OURO_TASK ssize_t ouro_stream_read_lease(struct ouro_stream *stream,
+                                                  struct ouro_lease *ret_lease);
+
 /* ouro_stream_consume - drop `len` bytes that a peek has shown. Context: any thread. */
 OURO_API void ouro_stream_consume(struct ouro_stream *stream, size_t len);
 
@@ -164,6 +214,33 @@ OURO_API OURO_TASK int ouro_stream_write_all(struct ouro_stream *stream, const v
                                              size_t len);
 
 /*
+ * ouro_stream_writev_all - write all bytes of several parts, and flush
+ *
+ * As ouro_stream_write_all() of the parts one after the other. On a plain stream they go out
+ * together, without a copy.
+ *
+ * Context, returns: as ouro_stream_write().
+ */
+OURO_API OURO_TASK int ouro_stream_writev_all(struct ouro_stream *stream, const struct iovec *parts,
+                                              size_t count);
+
+/*
+ * ouro_stream_set_limits - limit how long calls take, and how much goes through
+ * @limits: copied; NULL takes all limits away
+ *
+ * A read that waits for longer fails with -ETIMEDOUT, has taken nothing, and can be repeated. A
+ * write that takes longer fails with -ETIMEDOUT, and as after any error of a write nobody
+ * knows what the peer got. Past read_bytes_max reads fail with OURO_ELIMIT, also where the
+ * stream ends just there; a write that would go past write_bytes_max fails with OURO_ELIMIT
+ * and sends nothing. Bytes pushed back, and those that were buffered before, do not count.
+ *
+ * Context: any thread.
+ * Returns: 0; -EINVAL for negative times; -ENOMEM.
+ */
+OURO_API int ouro_stream_set_limits(struct ouro_stream *stream,
+                                    const struct ouro_stream_limits *limits);
+
+/*
  * ouro_stream_shutdown_write - flush, then tell the peer that no more will come
  *
  * Context: task, may suspend.
@@ -187,8 +264,9 @@ OURO_API OURO_TASK int ouro_stream_close(struct ouro_stream *stream);
  * ouro_stream_fd - the socket below, for who wants to go on without the stream
  *
  * Context: any thread.
- * Returns: the fd, still owned by the stream; -EAGAIN as long as bytes are in a buffer;
- *          -ENOTSUP when the bytes of the socket are not those of the stream.
+ * Returns: the fd, still owned by the stream; -EAGAIN as long as bytes are in a buffer, or the
+ *          stream reads ahead (ouro_stream_detach() ends that); -ENOTSUP when the bytes of the
+ *          socket are not those of the stream.
  */
 OURO_API int ouro_stream_fd(struct ouro_stream *stream);
 

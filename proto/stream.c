@@ -17,8 +17,10 @@
 
 #include "ouro_socket.h"
 #include "ouro_stream.h"
+#include "ouro_timer.h"
 
-#define BUFFER_SIZE 8192
+#define BUFFER_SIZE  8192
+#define WINDOW_PARTS 16 /* of a vectored write, that go out in one send */
 
 void ouro_stream_init(struct ouro_stream *stream, const struct ouro_stream_ops *ops)
 {
@@ -30,7 +32,142 @@ void ouro_stream_done(struct ouro_stream *stream)
 {
     free(stream->in);
     free(stream->out);
+    free(stream->limits);
     stream->in = stream->out = NULL;
+    stream->limits = NULL;
+}
+
+/* --- limits ------------------------------------------------------------------------------ */
+
+/* What is left of a budget: 0 is "unlimited" to the caller, so what is used up is this. */
+#define USED_UP UINT64_MAX
+
+int ouro_stream_set_limits(struct ouro_stream *stream, const struct ouro_stream_limits *limits)
+{
+    if (!limits) {
+        free(stream->limits);
+        stream->limits = NULL;
+        return 0;
+    }
+    if (limits->read_timeout_ns < 0 || limits->write_timeout_ns < 0)
+        return -EINVAL;
+    if (!stream->limits && !(stream->limits = malloc(sizeof(*limits))))
+        return -ENOMEM;
+    *stream->limits = *limits;
+    return 0;
+}
+
+/* A time limit for what follows; false: there is none. */
+static bool begin_limit(int64_t timeout_ns, struct ouro_timeout *limit)
+{
+    if (timeout_ns)
+        ouro_timeout_begin(limit, timeout_ns);
+    return timeout_ns != 0;
+}
+
+/* Takes up to `len` bytes out of a budget. Returns how many that are, 0: it is used up. */
+static size_t spend(uint64_t *left, size_t len)
+{
+    if (*left == 0)
+        return len;
+    if (*left == USED_UP)
+        return 0;
+    if (len >= *left) {
+        len = (size_t) *left;
+        *left = USED_UP;
+    } else {
+        *left -= len;
+    }
+    return len;
+}
+
+/* The stream's own read, within the limits. */
+static ssize_t read_below(struct ouro_stream *stream, void *buf, size_t len)
+{
+    struct ouro_stream_limits *limits = stream->limits;
+    struct ouro_timeout limit;
+    ssize_t result;
+    bool is_limited;
+
+    if (!limits)
+        return stream->ops->read(stream, buf, len);
+    if (limits->read_bytes_max == USED_UP)
+        return OURO_ELIMIT;
+    if (limits->read_bytes_max && len > limits->read_bytes_max)
+        len = (size_t) limits->read_bytes_max;
+    is_limited = begin_limit(limits->read_timeout_ns, &limit);
+    result = stream->ops->read(stream, buf, len);
+    if (is_limited)
+        (void) ouro_timeout_end(&limit);
+    if (result > 0)
+        (void) spend(&limits->read_bytes_max, (size_t) result);
+    return result;
+}
+
+/* Likewise; a lease that goes past the limit is cut there, as nothing after it can be read. */
+static ssize_t lease_below(struct ouro_stream *stream, struct ouro_lease *ret_lease)
+{
+    struct ouro_stream_limits *limits = stream->limits;
+    struct ouro_timeout limit;
+    ssize_t result;
+    bool is_limited;
+
+    if (!limits)
+        return stream->ops->read_lease(stream, ret_lease);
+    if (limits->read_bytes_max == USED_UP)
+        return OURO_ELIMIT;
+    is_limited = begin_limit(limits->read_timeout_ns, &limit);
+    result = stream->ops->read_lease(stream, ret_lease);
+    if (is_limited)
+        (void) ouro_timeout_end(&limit);
+    if (result <= 0)
+        return result;
+    ret_lease->len = spend(&limits->read_bytes_max, ret_lease->len);
+    return (ssize_t) ret_lease->len;
+}
+
+/* One part after the other, by way of whatever the stream has. */
+static int write_parts(struct ouro_stream *stream, const struct iovec *parts, size_t count)
+{
+    int code = 0;
+
+    if (stream->ops->writev && count > 1)
+        return stream->ops->writev(stream, parts, count);
+    for (size_t i = 0; i < count && !code; i++)
+        if (parts[i].iov_len)
+            code = stream->ops->write(stream, parts[i].iov_base, parts[i].iov_len);
+    return code;
+}
+
+/* The stream's own write, within the limits. */
+static int write_below(struct ouro_stream *stream, const struct iovec *parts, size_t count)
+{
+    struct ouro_stream_limits *limits = stream->limits;
+    struct ouro_timeout limit;
+    size_t len = 0;
+    bool is_limited;
+    int code;
+
+    if (!limits)
+        return write_parts(stream, parts, count);
+    for (size_t i = 0; i < count; i++)
+        len += parts[i].iov_len;
+    if (len && limits->write_bytes_max &&
+        (limits->write_bytes_max == USED_UP || len > limits->write_bytes_max))
+        return OURO_ELIMIT;
+    (void) spend(&limits->write_bytes_max, len);
+    is_limited = begin_limit(limits->write_timeout_ns, &limit);
+    code = write_parts(stream, parts, count);
+    if (is_limited)
+        (void) ouro_timeout_end(&limit);
+    return code;
+}
+
+static int write_one(struct ouro_stream *stream, const void *data, size_t len)
+{
+    const struct iovec part = {.iov_base = (void *) (uintptr_t) data, .iov_len = len};
+
+    return write_below(stream, &part, 1);
 }
 
 /* --- the read buffer --------------------------------------------------------------------- */
@@ -91,7 +228,7 @@ static int make_room(struct ouro_stream *stream, size_t len)
 static int fill(struct ouro_stream *stream)
 {
     ssize_t result =
-        stream->ops->read(stream, stream->in + stream->in_end, stream->in_size - stream->in_end);
+        read_below(stream, stream->in + stream->in_end, stream->in_size - stream->in_end);
 
     if (result <= 0)
         return (int) result;
@@ -133,6 +270,18 @@ int ouro_stream_push_back(struct ouro_stream *stream, const void *data, size_t l
     return 0;
 }
 
+int ouro_stream_append(struct ouro_stream *stream, const void *data, size_t len)
+{
+    int code = make_room(stream, ouro_stream_buffered(stream) + len);
+
+    if (code)
+        return code;
+    if (len)
+        memcpy(stream->in + stream->in_end, data, len);
+    stream->in_end += len;
+    return 0;
+}
+
 /* --- reading ----------------------------------------------------------------------------- */
 
 static size_t take(struct ouro_stream *stream, void *buf, size_t len)
@@ -152,11 +301,32 @@ ssize_t ouro_stream_read(struct ouro_stream *stream, void *buf, size_t len)
 
     /* What would fill the buffer goes past it. */
     if (!ouro_stream_buffered(stream) && len >= BUFFER_SIZE)
-        return stream->ops->read(stream, buf, len);
+        return read_below(stream, buf, len);
     code = fill_to(stream, 1);
     if (code <= 0)
         return code;
     return (ssize_t) take(stream, buf, len);
+}
+
+/* A copy of bytes from the read buffer, which are waited for if need be. */
+static ssize_t copy_to_lease(struct ouro_stream *stream, struct ouro_lease *ret_lease)
+{
+    ssize_t result = fill_to(stream, 1);
+
+    if (result <= 0)
+        return result;
+    result =
+        ouro_lease_copy(stream->in + stream->in_start, ouro_stream_buffered(stream), ret_lease);
+    if (result > 0)
+        ouro_stream_consume(stream, (size_t) result);
+    return result;
+}
+
+ssize_t ouro_stream_read_lease(struct ouro_stream *stream, struct ouro_lease *ret_lease)
+{
+    if (ouro_stream_buffered(stream) || !stream->ops->read_lease)
+        return copy_to_lease(stream, ret_lease);
+    return lease_below(stream, ret_lease);
 }
 
 int ouro_stream_read_exact(struct ouro_stream *stream, void *buf, size_t len, size_t *ret_read)
@@ -228,7 +398,7 @@ int ouro_stream_flush(struct ouro_stream *stream)
     if (!len)
         return 0;
     stream->out_len = 0;
-    return stream->ops->write(stream, stream->out, len);
+    return write_one(stream, stream->out, len);
 }
 
 int ouro_stream_write(struct ouro_stream *stream, const void *data, size_t len)
@@ -243,7 +413,7 @@ int ouro_stream_write(struct ouro_stream *stream, const void *data, size_t len)
             return code;
     }
     if (len >= BUFFER_SIZE)
-        return stream->ops->write(stream, data, len);
+        return write_one(stream, data, len);
     if (len)
         memcpy(stream->out + stream->out_len, data, len);
     stream->out_len += len;
@@ -258,7 +428,19 @@ int ouro_stream_write_all(struct ouro_stream *stream, const void *data, size_t l
         code = ouro_stream_write(stream, data, len);
         return code ? code : ouro_stream_flush(stream);
     }
-    return len ? stream->ops->write(stream, data, len) : 0;
+    return len ? write_one(stream, data, len) : 0;
+}
+
+int ouro_stream_writev_all(struct ouro_stream *stream, const struct iovec *parts, size_t count)
+{
+    int code = 0;
+
+    if (!stream->out_len)
+        return write_below(stream, parts, count);
+    /* Behind what is buffered: small parts join it, and large ones go past it. */
+    for (size_t i = 0; i < count && !code; i++)
+        code = ouro_stream_write(stream, parts[i].iov_base, parts[i].iov_len);
+    return code ? code : ouro_stream_flush(stream);
 }
 
 int ouro_stream_shutdown_write(struct ouro_stream *stream)
@@ -280,11 +462,27 @@ int ouro_stream_fd(struct ouro_stream *stream)
     return stream->ops->fd ? stream->ops->fd(stream) : -ENOTSUP;
 }
 
+int ouro_stream_detach(struct ouro_stream *stream)
+{
+    return stream->ops->detach ? stream->ops->detach(stream) : 0;
+}
+
 /* --- sockets ----------------------------------------------------------------------------- */
+
+/*
+ * Once somebody asked for a lease, the kernel receives ahead, and whatever is read comes by way
+ * of the receiver; a read that takes only a part of what came keeps the rest in `rest`.
+ */
+struct reader {
+    struct ouro_receiver receiver;
+    struct ouro_lease rest; /* bytes before those of the receiver */
+};
 
 struct socket_stream {
     struct ouro_stream stream;
     int fd;
+    int error;             /* told by the receiver when it was ended; for the next read */
+    struct reader *reader; /* NULL: nobody has asked for a lease */
 };
 
 static struct socket_stream *socket_of(struct ouro_stream *stream)
@@ -292,14 +490,146 @@ static struct socket_stream *socket_of(struct ouro_stream *stream)
     return (struct socket_stream *) (void *) stream;
 }
 
+static int take_error(struct socket_stream *self)
+{
+    int error = self->error;
+
+    self->error = 0;
+    return error;
+}
+
 static ssize_t socket_read(struct ouro_stream *stream, void *buf, size_t len)
 {
-    return ouro_recv(socket_of(stream)->fd, buf, len, 0);
+    struct socket_stream *self = socket_of(stream);
+    struct ouro_lease *rest;
+    ssize_t result;
+
+    if (self->error)
+        return take_error(self);
+    if (!self->reader)
+        return ouro_recv(self->fd, buf, len, 0);
+    rest = &self->reader->rest;
+    if (!rest->len) {
+        result = ouro_receiver_next(&self->reader->receiver, rest);
+        if (result <= 0)
+            return result;
+    }
+    if (len > rest->len)
+        len = rest->len;
+    memcpy(buf, rest->data, len);
+    rest->data += len;
+    rest->len -= len;
+    if (!rest->len)
+        ouro_lease_release(rest);
+    return (ssize_t) len;
+}
+
+static ssize_t socket_read_lease(struct ouro_stream *stream, struct ouro_lease *ret_lease)
+{
+    struct socket_stream *self = socket_of(stream);
+
+    if (self->error)
+        return take_error(self);
+    if (!self->reader) {
+        self->reader = calloc(1, sizeof(*self->reader));
+        if (!self->reader)
+            return -ENOMEM;
+        ouro_receiver_init(&self->reader->receiver, self->fd, /* quota= */ 0);
+    }
+    if (!self->reader->rest.len)
+        return ouro_receiver_next(&self->reader->receiver, ret_lease);
+    *ret_lease = self->reader->rest;
+    self->reader->rest = (struct ouro_lease) {.data = NULL};
+    return (ssize_t) ret_lease->len;
+}
+
+static void end_reader(struct socket_stream *self)
+{
+    if (!self->reader)
+        return;
+    ouro_lease_release(&self->reader->rest);
+    ouro_receiver_done(&self->reader->receiver);
+    free(self->reader);
+    self->reader = NULL;
+}
+
+/* Moves all that the receiver has into the read buffer, an error into `error`. */
+static int drain(struct socket_stream *self)
+{
+    struct reader *reader = self->reader;
+    ssize_t result;
+    int code;
+
+    for (;;) {
+        if (reader->rest.len) {
+            code = ouro_stream_append(&self->stream, reader->rest.data, reader->rest.len);
+            if (code)
+                return code;
+            ouro_lease_release(&reader->rest);
+        }
+        if (!ouro_receiver_is_ready(&reader->receiver))
+            return 0;
+        result = ouro_receiver_next(&reader->receiver, &reader->rest);
+        if (result < 0 && ouro_receiver_is_ready(&reader->receiver))
+            return (int) result; /* an interruption: it took nothing */
+        if (result < 0)
+            self->error = (int) result;
+    }
+}
+
+static int socket_detach(struct ouro_stream *stream)
+{
+    struct socket_stream *self = socket_of(stream);
+    int code;
+
+    if (!self->reader)
+        return 0;
+    ouro_receiver_stop(&self->reader->receiver);
+    code = drain(self);
+    if (!code)
+        end_reader(self);
+    return code;
 }
 
 static int socket_write(struct ouro_stream *stream, const void *buf, size_t len)
 {
     return ouro_send_all(socket_of(stream)->fd, buf, len, NULL);
+}
+
+/* The parts that are not sent yet, as many as fit. Returns how many those are. */
+static size_t fill_window(struct iovec *window, const struct iovec *parts, size_t count,
+                          size_t sent)
+{
+    size_t filled = 0;
+
+    for (size_t i = 0; i < count && filled < WINDOW_PARTS; i++) {
+        if (sent >= parts[i].iov_len) {
+            sent -= parts[i].iov_len;
+            continue;
+        }
+        window[filled] = parts[i];
+        window[filled].iov_base = (char *) window[filled].iov_base + sent;
+        window[filled].iov_len -= sent;
+        sent = 0;
+        filled++;
+    }
+    return filled;
+}
+
+static int socket_writev(struct ouro_stream *stream, const struct iovec *parts, size_t count)
+{
+    struct iovec window[WINDOW_PARTS];
+    struct msghdr message = {.msg_iov = window};
+    size_t sent = 0;
+
+    while ((message.msg_iovlen = fill_window(window, parts, count, sent)) > 0) {
+        ssize_t result = ouro_sendmsg(socket_of(stream)->fd, &message, MSG_WAITALL);
+
+        if (result < 0)
+            return (int) result;
+        sent += (size_t) result;
+    }
+    return 0;
 }
 
 static int socket_shutdown_write(struct ouro_stream *stream)
@@ -309,8 +639,10 @@ static int socket_shutdown_write(struct ouro_stream *stream)
 
 static int socket_close(struct ouro_stream *stream)
 {
-    int code = ouro_close(socket_of(stream)->fd);
+    int code;
 
+    end_reader(socket_of(stream));
+    code = ouro_close(socket_of(stream)->fd);
     ouro_stream_done(stream);
     free(socket_of(stream));
     return code;
@@ -318,7 +650,7 @@ static int socket_close(struct ouro_stream *stream)
 
 static int socket_fd(struct ouro_stream *stream)
 {
-    return socket_of(stream)->fd;
+    return socket_of(stream)->reader || socket_of(stream)->error ? -EAGAIN : socket_of(stream)->fd;
 }
 
 static const struct ouro_stream_ops socket_ops = {
@@ -328,6 +660,9 @@ static const struct ouro_stream_ops socket_ops = {
     .shutdown_write = socket_shutdown_write,
     .close = socket_close,
     .fd = socket_fd,
+    .read_lease = socket_read_lease,
+    .writev = socket_writev,
+    .detach = socket_detach,
 };
 
 int ouro_stream_socket_take(int fd, struct ouro_stream **ret_stream)
@@ -338,6 +673,8 @@ int ouro_stream_socket_take(int fd, struct ouro_stream **ret_stream)
         return -ENOMEM;
     ouro_stream_init(&made->stream, &socket_ops);
     made->fd = fd;
+    made->error = 0;
+    made->reader = NULL;
     *ret_stream = &made->stream;
     return 0;
 }

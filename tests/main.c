@@ -38,6 +38,7 @@
 
 #define OTHER_SUITES(SUITE) \
     SUITE(address)          \
+    SUITE(buffer_pool)      \
     SUITE(coro_avx512)      \
     SUITE(datagram)         \
     SUITE(dial)             \
@@ -58,6 +59,7 @@
     SUITE(mailbox)          \
     SUITE(op)               \
     SUITE(overflow)         \
+    SUITE(receiver)         \
     SUITE(pipe)             \
     SUITE(ring)             \
     SUITE(ring_script)      \

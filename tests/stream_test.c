@@ -22,6 +22,8 @@ static void on_all_rings(ouro_task_fn *fn)
         struct ouro_run_options options = {.ring = rings[i]};
 
         CU_ASSERT_EQUAL(ouro_run(fn, NULL, &options), 0);
+        options.buffer_bytes = 20000; /* more than a read buffer holds */
+        CU_ASSERT_EQUAL(ouro_run(fn, NULL, &options), 0);
     }
 }
 
@@ -362,6 +364,320 @@ static void test_close_works_in_a_cancelled_task(void)
     on_all_rings(close_although_cancelled);
 }
 
+/* --- leases ------------------------------------------------------------------------------ */
+
+/* Whether the next bytes, however they come apart, are these. */
+static bool leases(struct ouro_stream *stream, const char *text)
+{
+    size_t done = 0, len = strlen(text);
+
+    while (done < len) {
+        struct ouro_lease lease;
+        ssize_t got = ouro_stream_read_lease(stream, &lease);
+        bool is_right = got > 0 && (size_t) got == lease.len && lease.len <= len - done &&
+                        !memcmp(lease.data, text + done, lease.len);
+
+        if (got > 0)
+            ouro_lease_release(&lease);
+        if (!is_right)
+            return false;
+        done += (size_t) got;
+    }
+    return true;
+}
+
+static int mix_leases_with_reads(void *arg)
+{
+    struct ouro_stream *ends[2];
+    struct ouro_lease lease;
+    const char *data;
+    char buf[16];
+    int code = make_pair(ends);
+
+    (void) arg;
+    if (code)
+        return code;
+    send_text(ends[0], "abc");
+    CU_ASSERT(leases(ends[1], "abc"));
+    send_text(ends[0], "defghi\nklmnop");
+    CU_ASSERT_EQUAL(ouro_stream_read_exact(ends[1], buf, 2, NULL), 0);
+    CU_ASSERT_EQUAL(memcmp(buf, "de", 2), 0);
+    CU_ASSERT_EQUAL(ouro_stream_read_exact(ends[1], buf, 3, NULL), 0);
+    CU_ASSERT_EQUAL(ouro_stream_push_back(ends[1], "FGH", 3), 0);
+    CU_ASSERT_EQUAL(ouro_stream_read_exact(ends[1], buf, 3, NULL), 0);
+    CU_ASSERT_EQUAL(memcmp(buf, "FGH", 3), 0);
+    CU_ASSERT_EQUAL(ouro_stream_read_until(ends[1], "\n", 1, 10, &data), 2);
+    CU_ASSERT_EQUAL(memcmp(data, "i\n", 2), 0);
+    CU_ASSERT(ouro_stream_peek(ends[1], 3, &data) >= 3);
+    CU_ASSERT_EQUAL(memcmp(data, "klm", 3), 0);
+    CU_ASSERT(leases(ends[1], "klmnop"));
+    CU_ASSERT_EQUAL(ouro_stream_shutdown_write(ends[0]), 0);
+    CU_ASSERT_EQUAL(ouro_stream_read_lease(ends[1], &lease), 0);
+    CU_ASSERT_EQUAL(ouro_stream_read(ends[1], buf, sizeof(buf)), 0);
+    CU_ASSERT_EQUAL(ouro_stream_push_back(ends[1], "again", 5), 0);
+    CU_ASSERT(leases(ends[1], "again"));
+    close_pair(ends);
+    return 0;
+}
+
+static void test_leases_and_reads_can_be_mixed(void)
+{
+    on_all_rings(mix_leases_with_reads);
+}
+
+static int keep_lease_of_closed_stream(void *arg)
+{
+    struct ouro_stream *ends[2];
+    struct ouro_lease lease;
+    int code = make_pair(ends);
+
+    (void) arg;
+    if (code)
+        return code;
+    send_text(ends[0], "x");
+    CU_ASSERT_EQUAL(ouro_stream_read_lease(ends[1], &lease), 1);
+    send_text(ends[0], "not read");
+    close_pair(ends);
+    CU_ASSERT_EQUAL(lease.data[0], 'x');
+    ouro_lease_release(&lease);
+    return 0;
+}
+
+static void test_lease_outlives_its_stream(void)
+{
+    on_all_rings(keep_lease_of_closed_stream);
+}
+
+/* Reads in every way there is; whoever loses or repeats a byte is found out. */
+static ssize_t read_somehow(struct ouro_stream *stream, unsigned way, unsigned char *buf)
+{
+    struct ouro_lease lease;
+    const char *data;
+    ssize_t len;
+
+    switch (way) {
+    case 0:
+        return ouro_stream_read(stream, buf, 100);
+    case 1:
+        return ouro_stream_read(stream, buf, 9000);
+    case 2:
+        len = ouro_stream_peek(stream, 700, &data);
+        if (len > 9000)
+            len = 9000;
+        if (len > 0)
+            memcpy(buf, data, (size_t) len);
+        if (len > 0)
+            ouro_stream_consume(stream, (size_t) len);
+        return len;
+    case 3: /* back and forth */
+        len = ouro_stream_read(stream, buf, 50);
+        if (len > 0 && ouro_stream_push_back(stream, buf, (size_t) len))
+            return -ENOMEM;
+        return len > 0 ? ouro_stream_read(stream, buf, 50) : len;
+    default:
+        len = ouro_stream_read_lease(stream, &lease);
+        if (len <= 0)
+            return len;
+        memcpy(buf, lease.data, (size_t) len);
+        ouro_lease_release(&lease);
+        return len;
+    }
+}
+
+static int move_volume_in_all_ways(void *arg)
+{
+    struct ouro_stream *ends[2];
+    struct ouro_group group;
+    unsigned char buf[20000];
+    size_t done = 0, wrong = 0;
+    ssize_t len;
+    int code = make_pair(ends);
+
+    (void) arg;
+    if (code)
+        return code;
+    ouro_group_init(&group);
+    CU_ASSERT_EQUAL(ouro_group_spawn(&group, write_volume, ends[0]), 0);
+    for (unsigned i = 0; (len = read_somehow(ends[1], i * i % 7 % 6, buf)) > 0; i++) {
+        for (ssize_t at = 0; at < len; at++)
+            wrong += buf[at] != pattern(done++);
+        if (i % 50 == 49)
+            CU_ASSERT_EQUAL(ouro_stream_detach(ends[1]), 0);
+    }
+    CU_ASSERT_EQUAL(len, 0);
+    CU_ASSERT_EQUAL(done, VOLUME);
+    CU_ASSERT_EQUAL(wrong, 0);
+    CU_ASSERT_EQUAL(ouro_group_wait(&group), 0);
+    close_pair(ends);
+    return 0;
+}
+
+static void test_all_ways_to_read_get_every_byte_once(void)
+{
+    on_all_rings(move_volume_in_all_ways);
+}
+
+static int detach_for_the_fd(void *arg)
+{
+    struct ouro_stream *ends[2];
+    char buf[32];
+    size_t len;
+    int fd, code = make_pair(ends);
+
+    (void) arg;
+    if (code)
+        return code;
+    send_text(ends[0], "a");
+    CU_ASSERT(leases(ends[1], "a"));
+    CU_ASSERT_EQUAL(ouro_stream_fd(ends[1]), -EAGAIN);
+    send_text(ends[0], "bcdef");
+    CU_ASSERT_EQUAL(ouro_stream_read_exact(ends[1], buf, 1, NULL), 0);
+    CU_ASSERT_EQUAL(ouro_sleep(OURO_MILLISECOND), 0);
+    CU_ASSERT_EQUAL(ouro_stream_detach(ends[1]), 0);
+    CU_ASSERT_EQUAL(ouro_stream_detach(ends[1]), 0);
+    len = ouro_stream_buffered(ends[1]);
+    CU_ASSERT_EQUAL(ouro_stream_read_exact(ends[1], buf, len, NULL), 0);
+    fd = ouro_stream_fd(ends[1]);
+    CU_ASSERT(fd >= 0);
+    CU_ASSERT_EQUAL(ouro_recv_exact(fd, buf + len, 4 - len, NULL), 0);
+    CU_ASSERT_EQUAL(memcmp(buf, "cdef", 4), 0);
+    send_text(ends[0], "g");
+    CU_ASSERT(leases(ends[1], "g"));
+    close_pair(ends);
+    return 0;
+}
+
+static void test_detached_stream_shows_its_fd(void)
+{
+    on_all_rings(detach_for_the_fd);
+}
+
+static int detach_with_an_error(void *arg)
+{
+    const struct linger reset = {.l_onoff = 1, .l_linger = 0};
+    struct ouro_stream *ends[2];
+    struct ouro_lease lease;
+    char byte;
+    int code = make_pair(ends);
+
+    (void) arg;
+    if (code)
+        return code;
+    send_text(ends[0], "a");
+    CU_ASSERT(leases(ends[1], "a"));
+    CU_ASSERT_EQUAL(
+        ouro_setsockopt(ouro_stream_fd(ends[0]), SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)), 0);
+    CU_ASSERT_EQUAL(ouro_stream_close(ends[0]), 0);
+    CU_ASSERT_EQUAL(ouro_sleep(OURO_MILLISECOND), 0); /* the receiver is told meanwhile */
+    CU_ASSERT_EQUAL(ouro_stream_detach(ends[1]), 0);
+    CU_ASSERT_EQUAL(ouro_stream_read(ends[1], &byte, 1), -ECONNRESET);
+    CU_ASSERT_EQUAL(ouro_stream_read(ends[1], &byte, 1), 0);
+    CU_ASSERT_EQUAL(ouro_stream_read_lease(ends[1], &lease), 0);
+    return ouro_stream_close(ends[1]);
+}
+
+static void test_detaching_keeps_an_error(void)
+{
+    on_all_rings(detach_with_an_error);
+}
+
+static int time_out_a_lease(void *arg)
+{
+    struct ouro_stream *ends[2];
+    struct ouro_timeout limit;
+    struct ouro_lease lease;
+    int code = make_pair(ends);
+
+    (void) arg;
+    if (code)
+        return code;
+    ouro_timeout_begin(&limit, 10 * OURO_MILLISECOND);
+    CU_ASSERT_EQUAL(ouro_stream_read_lease(ends[1], &lease), -ETIMEDOUT);
+    CU_ASSERT_EQUAL(ouro_timeout_end(&limit), -ETIMEDOUT);
+    send_text(ends[0], "late");
+    CU_ASSERT_EQUAL(ouro_sleep(OURO_MILLISECOND), 0); /* received although nobody waits */
+    CU_ASSERT(leases(ends[1], "late"));
+    close_pair(ends);
+    return 0;
+}
+
+static void test_interrupted_lease_loses_nothing(void)
+{
+    on_all_rings(time_out_a_lease);
+}
+
+/* --- vectored writes --------------------------------------------------------------------- */
+
+#define PARTS 40 /* more than go out at once */
+
+static int write_parts(void *arg)
+{
+    struct ouro_stream *stream = arg;
+    unsigned char *data = malloc(VOLUME);
+    struct iovec parts[PARTS];
+    size_t done = 0;
+    int code = data ? 0 : -ENOMEM;
+
+    for (size_t i = 0; data && i < VOLUME; i++)
+        data[i] = pattern(i);
+    for (size_t i = 0; data && i < PARTS; i++) {
+        size_t len = i % 5 == 0 ? 0 : i * i * 7;
+
+        if (i == PARTS - 1)
+            len = VOLUME - done;
+        parts[i] = (struct iovec) {.iov_base = data + done, .iov_len = len};
+        done += len;
+    }
+    if (!code)
+        code = ouro_stream_writev_all(stream, parts, PARTS);
+    if (!code)
+        code = ouro_stream_shutdown_write(stream);
+    free(data);
+    return code;
+}
+
+static int receive_parts(struct ouro_stream *from, struct ouro_stream *to, bool is_inverted)
+{
+    struct ouro_group group;
+    unsigned char buf[10000];
+    size_t done = 0, wrong = 0;
+    ssize_t len;
+
+    ouro_group_init(&group);
+    CU_ASSERT_EQUAL(ouro_group_spawn(&group, write_parts, from), 0);
+    while ((len = ouro_stream_read(to, buf, sizeof(buf))) > 0)
+        for (ssize_t i = 0; i < len; i++)
+            wrong += (is_inverted ? (unsigned char) ~buf[i] : buf[i]) != pattern(done++);
+    CU_ASSERT_EQUAL(done, VOLUME);
+    CU_ASSERT_EQUAL(wrong, 0);
+    return ouro_group_wait(&group);
+}
+
+static int send_parts_by_a_socket(void *arg)
+{
+    const struct iovec small[] = {{.iov_base = "b", .iov_len = 1}, {.iov_base = "c", .iov_len = 1}};
+    struct ouro_stream *ends[2];
+    char buf[3];
+    int code = make_pair(ends);
+
+    (void) arg;
+    if (code)
+        return code;
+    CU_ASSERT_EQUAL(ouro_stream_write(ends[0], "a", 1), 0);
+    CU_ASSERT_EQUAL(ouro_stream_writev_all(ends[0], small, 2), 0); /* behind what was buffered */
+    CU_ASSERT_EQUAL(ouro_stream_read_exact(ends[1], buf, 3, NULL), 0);
+    CU_ASSERT_EQUAL(memcmp(buf, "abc", 3), 0);
+    CU_ASSERT_EQUAL(ouro_stream_writev_all(ends[0], small, 0), 0);
+    CU_ASSERT_EQUAL(receive_parts(ends[0], ends[1], false), 0);
+    close_pair(ends);
+    return 0;
+}
+
+static void test_parts_are_written_one_after_the_other(void)
+{
+    on_all_rings(send_parts_by_a_socket);
+}
+
 /* --- stacking ---------------------------------------------------------------------------- */
 
 /* Inverts all bits on their way: the smallest stream on top of another. */
@@ -452,7 +768,21 @@ static int stack_streams(void *arg)
     CU_ASSERT_EQUAL(ouro_stream_read_until(top, "\n", 1, 10, &data), 2);
     CU_ASSERT_EQUAL(data[0], 'a');
     CU_ASSERT_EQUAL(ouro_stream_fd(top), -ENOTSUP);
+    send_text(ends[0], "\x9e\x9d");
+    CU_ASSERT(leases(top, "ab")); /* copies */
+    CU_ASSERT_EQUAL(ouro_stream_detach(top), 0);
+    CU_ASSERT_EQUAL(ouro_stream_push_back(top, "c", 1), 0);
+    CU_ASSERT(leases(top, "c"));
     ends[1] = top;
+    close_pair(ends);
+    code = make_pair(ends);
+    if (code)
+        return code;
+    top = put_inverter_on(ends[0]);
+    if (!top)
+        return -ENOMEM;
+    CU_ASSERT_EQUAL(receive_parts(top, ends[1], true), 0);
+    ends[0] = top;
     close_pair(ends);
     return 0;
 }
@@ -460,6 +790,86 @@ static int stack_streams(void *arg)
 static void test_streams_stack(void)
 {
     on_all_rings(stack_streams);
+}
+
+/* --- limits ------------------------------------------------------------------------------ */
+
+static int limit_time(void *arg)
+{
+    static const struct ouro_stream_limits limits = {.read_timeout_ns = 5 * OURO_MILLISECOND,
+                                                     .write_timeout_ns = 5 * OURO_MILLISECOND};
+    static const struct ouro_stream_limits negative = {.read_timeout_ns = -1};
+    static char much[4 << 20];
+    struct ouro_stream *ends[2];
+    struct ouro_lease lease;
+    char byte;
+    int code = make_pair(ends);
+
+    (void) arg;
+    if (code)
+        return code;
+    CU_ASSERT_EQUAL(ouro_stream_set_limits(ends[0], &negative), -EINVAL);
+    CU_ASSERT_EQUAL(ouro_stream_set_limits(ends[0], &limits), 0);
+    CU_ASSERT_EQUAL(ouro_stream_set_limits(ends[1], &limits), 0);
+    CU_ASSERT_EQUAL(ouro_stream_read(ends[1], &byte, 1), -ETIMEDOUT);
+    CU_ASSERT_EQUAL(ouro_stream_read_lease(ends[1], &lease), -ETIMEDOUT);
+    CU_ASSERT_EQUAL(ouro_stream_read(ends[1], &byte, 1), -ETIMEDOUT);
+    send_text(ends[0], "ab");
+    CU_ASSERT_EQUAL(ouro_stream_read(ends[1], &byte, 1), 1);
+    CU_ASSERT_EQUAL(byte, 'a');
+    CU_ASSERT_EQUAL(ouro_stream_set_limits(ends[1], NULL), 0);
+    CU_ASSERT(leases(ends[1], "b"));
+    CU_ASSERT_EQUAL(ouro_stream_detach(ends[1]), 0);
+    CU_ASSERT_EQUAL(ouro_stream_write_all(ends[0], much, sizeof(much)), -ETIMEDOUT);
+    CU_ASSERT_EQUAL(ouro_yield(), 0); /* the task itself was not interrupted */
+    close_pair(ends);
+    return 0;
+}
+
+static void test_time_limits_end_a_call(void)
+{
+    on_all_rings(limit_time);
+}
+
+static int limit_bytes(void *arg)
+{
+    static const struct ouro_stream_limits limits = {.read_bytes_max = 5, .write_bytes_max = 4};
+    struct ouro_stream *ends[2], *top;
+    struct ouro_lease lease;
+    char large[9000];
+    int code = make_pair(ends);
+
+    (void) arg;
+    if (code)
+        return code;
+    CU_ASSERT_EQUAL(ouro_stream_set_limits(ends[0], &limits), 0);
+    CU_ASSERT_EQUAL(ouro_stream_set_limits(ends[1], &limits), 0);
+    send_text(ends[0], "abc");
+    CU_ASSERT_EQUAL(ouro_stream_write_all(ends[0], "xx", 2), OURO_ELIMIT);
+    send_text(ends[0], "d");
+    CU_ASSERT_EQUAL(ouro_stream_write_all(ends[0], "e", 1), OURO_ELIMIT);
+    CU_ASSERT_EQUAL(ouro_stream_set_limits(ends[0], NULL), 0);
+    send_text(ends[0], "efghij");
+    CU_ASSERT_EQUAL(ouro_stream_read_exact(ends[1], large, 2, NULL), 0);
+    CU_ASSERT_EQUAL(ouro_stream_push_back(ends[1], large, 2), 0);
+    CU_ASSERT(leases(ends[1], "abcde"));
+    CU_ASSERT_EQUAL(ouro_stream_read_lease(ends[1], &lease), OURO_ELIMIT);
+    CU_ASSERT_EQUAL(ouro_stream_read(ends[1], large, sizeof(large)), OURO_ELIMIT);
+    CU_ASSERT_EQUAL(ouro_stream_set_limits(ends[1], &limits), 0);
+    send_text(ends[0], "0123456789");
+    CU_ASSERT(ouro_stream_read_exact(ends[1], large, 6, NULL) == OURO_ELIMIT);
+    top = put_inverter_on(ends[1]);
+    if (!top)
+        return -ENOMEM;
+    CU_ASSERT_EQUAL(ouro_stream_read(top, large, 1), OURO_ELIMIT); /* also from above */
+    ends[1] = top;
+    close_pair(ends);
+    return 0;
+}
+
+static void test_size_limits_end_the_stream(void)
+{
+    on_all_rings(limit_bytes);
 }
 
 /* --- dialing ----------------------------------------------------------------------------- */
@@ -565,7 +975,16 @@ const struct test stream_tests[] = {
     TEST(test_small_writes_wait_for_a_flush),
     TEST(test_interrupted_read_leaves_the_stream_usable),
     TEST(test_close_works_in_a_cancelled_task),
+    TEST(test_leases_and_reads_can_be_mixed),
+    TEST(test_lease_outlives_its_stream),
+    TEST(test_all_ways_to_read_get_every_byte_once),
+    TEST(test_detached_stream_shows_its_fd),
+    TEST(test_detaching_keeps_an_error),
+    TEST(test_interrupted_lease_loses_nothing),
+    TEST(test_parts_are_written_one_after_the_other),
     TEST(test_streams_stack),
+    TEST(test_time_limits_end_a_call),
+    TEST(test_size_limits_end_the_stream),
     TEST(test_dial_says_why_it_failed),
     TEST(test_dial_tries_one_address_after_the_other),
     TEST(test_dial_knows_unix_sockets),

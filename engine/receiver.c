@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * receiver.c - multishot receive into provided buffers; see ouro_lease.h
+ *
+ * The operation is armed when somebody waits for bytes and there are none, and stays so
+ * until it ends by itself, which it may do at any time, or is cancelled:
+ *
+ *      next() finds nothing           last completion
+ *    ────────────────────────▶ armed ─────────────────▶ not armed
+ *      │ ▲                       │ ▲                        │ somebody waits: again
+ *      │ │ served                │ └────────────────────────┘
+ *      ▼ │                       └──▶ cancelled: the quota is used up
+ *    in the pool's line
+ *
+ * So in the usual case, when the task takes what comes, no submission is made per message.
+ *
+ * Invariants
+ *   1. A buffer that a completion names is queued, or given back, whatever else it says.
+ *   2. Bytes are queued also when nobody waits: an interrupted next() has lost nothing.
+ *   3. The end and errors come after all the bytes before them.
+ *   4. A task that waits is woken, or the operation is armed, or the receiver is in the pool's
+ *      line, or the quota is used up by leases.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "buffer_pool.h"
+#include "dispatcher.h"
+#include "ouro_lease.h"
+
+struct receiver {
+    struct source source;
+    struct buffer_waiter waiter;
+    struct list received; /* struct buffer, in order */
+    struct list leased;
+    struct wait *wait; /* of the task in next() or stop() */
+    int fd;
+    int result; /* after `received`: 0 at the end, or an error; NOTHING_YET */
+    uint16_t quota;
+    uint16_t held_count; /* buffers in `received` and `leased` */
+    bool is_counted;     /* in the dispatcher's in_flight_count */
+    bool is_stopping;
+};
+
+_Static_assert(sizeof(struct receiver) <= sizeof(struct ouro_receiver), "words is too small");
+_Static_assert(_Alignof(struct receiver) <= _Alignof(struct ouro_receiver), "words is misaligned");
+
+#define NOTHING_YET INT32_MAX
+
+static struct receiver *receiver_of(struct ouro_receiver *receiver)
+{
+    return (struct receiver *) (void *) receiver;
+}
+
+/* --- the operation ----------------------------------------------------------------------- */
+
+static bool is_armed(const struct receiver *self)
+{
+    return self->source.state != OP_IDLE && self->source.state != OP_DONE;
+}
+
+/* An operation that a task waits for counts as in flight, others can't wake anybody. */
+static void recount(struct receiver *self)
+{
+    bool counts = self->wait && is_armed(self);
+
+    if (counts && !self->is_counted)
+        ouro__dispatcher->in_flight_count++;
+    else if (!counts && self->is_counted)
+        ouro__dispatcher->in_flight_count--;
+    self->is_counted = counts;
+}
+
+static void wake(struct receiver *self, int result)
+{
+    struct wait *wait = self->wait;
+
+    if (!wait)
+        return;
+    self->wait = NULL;
+    recount(self);
+    ouro__task_wake(wait, result);
+}
+
+static void prepare(struct source *source, struct io_uring_sqe *sqe)
+{
+    struct receiver *self = container_of(source, struct receiver, source);
+
+    io_uring_prep_recv_multishot(sqe, self->fd, NULL, 0, 0);
+    sqe->flags |= IOSQE_BUFFER_SELECT;
+    sqe->buf_group = RING_BUFFER_GROUP;
+}
+
+static void submit(struct receiver *self)
+{
+    ouro__dispatcher->buffers->armed_count++;
+    ouro__source_submit(ouro__dispatcher, &self->source);
+    recount(self);
+}
+
+/* Also undone when the kernel has not seen it yet. */
+static void cancel(struct receiver *self)
+{
+    ouro__source_cancel(ouro__dispatcher, &self->source);
+    if (!is_armed(self))
+        ouro__dispatcher->buffers->armed_count--;
+    recount(self);
+}
+
+void ouro__receiver_serve(struct buffer_waiter *waiter)
+{
+    submit(container_of(waiter, struct receiver, waiter));
+}
+
+static bool is_in_line(const struct receiver *self)
+{
+    return !list_is_empty(&self->waiter.link);
+}
+
+static void arm(struct receiver *self)
+{
+    struct buffer_pool *pool = ouro__dispatcher->buffers;
+
+    if (is_armed(self) || is_in_line(self) || self->held_count >= self->quota)
+        return;
+    if (ouro__buffer_pool_is_short(pool))
+        ouro__buffer_pool_wait(pool, &self->waiter);
+    else
+        submit(self);
+}
+
+/* --- completions --------------------------------------------------------------------------- */
+
+static void accept_buffer(struct receiver *self, uint32_t cqe_flags, int32_t result)
+{
+    struct buffer_pool *pool = ouro__dispatcher->buffers;
+    struct buffer *buffer =
+        ouro__buffer_pool_take(pool, cqe_flags, result > 0 ? (uint32_t) result : 0);
+
+    if (result <= 0) {
+        ouro__buffer_pool_give(pool, buffer);
+        return;
+    }
+    buffer->owner = self;
+    list_append(&self->received, &buffer->link);
+    self->held_count++;
+}
+
+/* An end that we asked for, or that means nothing but "again". */
+static bool is_quiet_end(int32_t result)
+{
+    return result > 0 || result == -ECANCELED || result == -ENOBUFS;
+}
+
+/* What is next for an operation that has ended. */
+static void go_on(struct receiver *self)
+{
+    if (self->is_stopping)
+        wake(self, 0);
+    else if (self->wait)
+        arm(self);
+}
+
+static void complete(struct source *source, int32_t result, uint32_t cqe_flags)
+{
+    struct receiver *self = container_of(source, struct receiver, source);
+    struct buffer_pool *pool = ouro__dispatcher->buffers;
+    bool is_last = !(cqe_flags & IORING_CQE_F_MORE);
+
+    if (is_last)
+        pool->armed_count--;
+    ouro__buffer_pool_answer(pool, &self->waiter, result != -ENOBUFS);
+    if (cqe_flags & IORING_CQE_F_BUFFER)
+        accept_buffer(self, cqe_flags, result);
+    if (is_last && !is_quiet_end(result))
+        self->result = result;
+    recount(self);
+    if (!self->is_stopping && (!list_is_empty(&self->received) || self->result != NOTHING_YET))
+        wake(self, 0);
+    if (is_last)
+        go_on(self);
+    else if (self->held_count >= self->quota)
+        cancel(self);
+}
+
+/* --- waiting ------------------------------------------------------------------------------- */
+
+static void interrupt(struct wait *wait, int code);
+static int describe(const struct wait *wait, char *text, size_t text_bytes);
+
+static const struct wait_kind next_kind = {
+    .name = "receive", .interrupt = interrupt, .describe = describe};
+static const struct wait_kind stop_kind = {
+    .name = "stop receiving", .interrupt = NULL, .describe = describe};
+
+struct receiver_wait {
+    struct wait wait;
+    struct receiver *receiver;
+};
+
+/* The operation goes on: what it gets is for the next call. */
+static void interrupt(struct wait *wait, int code)
+{
+    struct receiver *self = container_of(wait, struct receiver_wait, wait)->receiver;
+
+    if (is_in_line(self))
+        ouro__buffer_pool_leave(&self->waiter);
+    wake(self, code);
+}
+
+static int describe(const struct wait *wait, char *text, size_t text_bytes)
+{
+    return snprintf(text, text_bytes, "%s, fd %d", wait->kind->name,
+                    container_of(wait, struct receiver_wait, wait)->receiver->fd);
+}
+
+static int park(struct receiver *self, const struct wait_kind *kind, const char *caller)
+{
+    struct receiver_wait waiting = {.wait = {kind, ouro__dispatcher_task(caller), 0},
+                                    .receiver = self};
+
+    CHECK(!self->wait, "two tasks use one receiver");
+    self->wait = &waiting.wait;
+    if (kind == &next_kind)
+        arm(self);
+    recount(self);
+    return ouro__task_park(&waiting.wait);
+}
+
+/* --- leases ---------------------------------------------------------------------------------- */
+
+static void lend(struct buffer_pool *pool, struct buffer *buffer, struct ouro_lease *ret_lease)
+{
+    ouro__buffer_pool_lend(buffer);
+    *ret_lease = (struct ouro_lease) {
+        .data = ouro__buffer_pool_data(pool, buffer), .len = buffer->len, .buffer = buffer};
+}
+
+void ouro_lease_release(struct ouro_lease *lease)
+{
+    struct buffer *buffer = lease->buffer;
+    struct receiver *owner;
+
+    *lease = (struct ouro_lease) {.data = NULL};
+    if (!buffer)
+        return;
+    CHECK(ouro__dispatcher && ouro__dispatcher->buffers && buffer->state == BUFFER_LEASED,
+          "a lease is released twice, or not by its loop");
+    owner = buffer->owner;
+    list_remove(&buffer->link);
+    if (owner)
+        owner->held_count--;
+    ouro__buffer_pool_give(ouro__dispatcher->buffers, buffer);
+    if (owner && owner->wait && !owner->is_stopping)
+        arm(owner);
+}
+
+ssize_t ouro_lease_copy(const void *data, size_t len, struct ouro_lease *ret_lease)
+{
+    struct buffer_pool *pool;
+    struct buffer *buffer;
+    int code;
+
+    (void) ouro__dispatcher_task("ouro_lease_copy() needs a task");
+    code = ouro__buffer_pool_get(ouro__dispatcher, &pool);
+    if (!code)
+        code = ouro__buffer_pool_take_spare(pool, &buffer);
+    if (code)
+        return code;
+    buffer->len = len < pool->bytes ? (uint32_t) len : pool->bytes;
+    memcpy(ouro__buffer_pool_data(pool, buffer), data, buffer->len);
+    lend(pool, buffer, ret_lease);
+    return (ssize_t) ret_lease->len;
+}
+
+/* --- receivers ------------------------------------------------------------------------------- */
+
+void ouro_receiver_init(struct ouro_receiver *receiver, int fd, unsigned quota)
+{
+    struct receiver *self = receiver_of(receiver);
+
+    if (quota == 0)
+        quota = OURO_RECEIVER_QUOTA;
+    *self = (struct receiver) {
+        .source = {.complete = complete, .prepare = prepare},
+        .fd = fd,
+        .result = NOTHING_YET,
+        .quota = quota < UINT16_MAX ? (uint16_t) quota : UINT16_MAX,
+    };
+    list_init(&self->source.link);
+    list_init(&self->waiter.link);
+    list_init(&self->received);
+    list_init(&self->leased);
+}
+
+bool ouro_receiver_is_ready(const struct ouro_receiver *receiver)
+{
+    const struct receiver *self = (const struct receiver *) (const void *) receiver;
+
+    return !list_is_empty(&self->received) || self->result != NOTHING_YET;
+}
+
+/* What is there; the receiver is ready. */
+static ssize_t take(struct receiver *self, struct buffer_pool *pool, struct ouro_lease *ret_lease)
+{
+    struct list *node = list_shift(&self->received);
+    int result = self->result;
+
+    if (node) {
+        list_append(&self->leased, node);
+        lend(pool, container_of(node, struct buffer, link), ret_lease);
+        return (ssize_t) ret_lease->len;
+    }
+    self->result = NOTHING_YET; /* asked again, the kernel says what is the case then */
+    return result;
+}
+
+ssize_t ouro_receiver_next(struct ouro_receiver *receiver, struct ouro_lease *ret_lease)
+{
+    struct receiver *self = receiver_of(receiver);
+    struct buffer_pool *pool;
+    ssize_t result;
+    int code;
+
+    (void) ouro__dispatcher_task("ouro_receiver_next() needs a task");
+    code = ouro__task_interruption();
+    if (!code)
+        code = ouro__buffer_pool_get(ouro__dispatcher, &pool);
+    if (code)
+        return code;
+    if (ouro_receiver_is_ready(receiver)) {
+        result = take(self, pool, ret_lease);
+        ouro__task_charge();
+        return result;
+    }
+    if (park(self, &next_kind, "ouro_receiver_next() needs a task"))
+        return ouro__task_interruption();
+    if (list_is_empty(&self->received) && self->result < 0) {
+        code = ouro__task_interruption();
+        if (code)
+            return code; /* the error is for the next call: no other would tell of it */
+    }
+    return take(self, pool, ret_lease);
+}
+
+void ouro_receiver_stop(struct ouro_receiver *receiver)
+{
+    struct receiver *self = receiver_of(receiver);
+
+    CHECK(!self->wait && !is_in_line(self), "a receiver is stopped that a task waits for");
+    if (!is_armed(self))
+        return;
+    cancel(self);
+    self->is_stopping = true;
+    if (is_armed(self))
+        (void) park(self, &stop_kind, "ouro_receiver_stop() needs a task");
+    self->is_stopping = false;
+}
+
+void ouro_receiver_done(struct ouro_receiver *receiver)
+{
+    struct receiver *self = receiver_of(receiver);
+    struct list *node;
+
+    ouro_receiver_stop(receiver);
+    while ((node = list_shift(&self->received)))
+        ouro__buffer_pool_give(ouro__dispatcher->buffers, container_of(node, struct buffer, link));
+    while ((node = list_shift(&self->leased)))
+        container_of(node, struct buffer, link)->owner = NULL;
+}
