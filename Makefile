@@ -49,7 +49,10 @@ ENGINE_HEADERS = \
 	engine/ouro_local.h \
 	engine/ouro_loop.h \
 	engine/ouro_message.h \
+	engine/ouro_offload.h \
+	engine/ouro_process.h \
 	engine/ouro_shard.h \
+	engine/ouro_signal.h \
 	engine/ouro_socket.h \
 	engine/ouro_sync.h \
 	engine/ouro_task.h \
@@ -73,9 +76,11 @@ ENGINE_SOURCES = \
 	engine/inbox.c \
 	engine/loop.c \
 	engine/mailbox.c \
+	engine/offload.c \
 	engine/op.c \
 	engine/overflow.c \
 	engine/park.c \
+	engine/process.c \
 	engine/pipe.c \
 	engine/receiver.c \
 	engine/ring.c \
@@ -83,6 +88,7 @@ ENGINE_SOURCES = \
 	engine/ring_uring.c \
 	engine/run.c \
 	engine/shard.c \
+	engine/signal_wait.c \
 	engine/signals.c \
 	engine/sim_disk.c \
 	engine/sim_file.c \
@@ -143,6 +149,7 @@ EXAMPLES = \
 	examples/ouro_doctor \
 	examples/pipeline \
 	examples/producer_consumer \
+	examples/subprocess \
 	examples/tls_echo \
 	examples/udp_echo \
 	examples/wget
@@ -189,9 +196,11 @@ TEST_SOURCES = \
 	tests/loop_test.c \
 	tests/mailbox_test.c \
 	tests/main.c \
+	tests/offload_test.c \
 	tests/op_test.c \
 	tests/overflow_test.c \
 	tests/park_test.c \
+	tests/process_test.c \
 	tests/receiver_test.c \
 	tests/pipe_test.c \
 	tests/ring_script_test.c \
@@ -199,6 +208,7 @@ TEST_SOURCES = \
 	tests/ring_test.c \
 	tests/ring_uring_test.c \
 	tests/run_test.c \
+	tests/signal_wait_test.c \
 	tests/shard_test.c \
 	tests/signals_test.c \
 	tests/socket_test.c \

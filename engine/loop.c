@@ -17,6 +17,7 @@
 #include "dump.h"
 #include "inbox.h"
 #include "loop.h"
+#include "offload.h"
 #include "shard.h"
 
 #define SQ_ENTRIES_DEFAULT 512
@@ -251,6 +252,8 @@ int ouro__loop_close(struct ouro_loop *loop)
     ouro__overflow_unwatch(&loop->overflow);
     if (is_set("OURO_STATS"))
         print_stats();
+    if (loop->uses_offload)
+        ouro__offload_leave();
     ouro__dispatcher_done(&loop->dispatcher);
     return loop->is_deadlocked ? OURO_EDEADLOCK : loop->result;
 }

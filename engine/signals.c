@@ -8,6 +8,7 @@
 
 #include "dispatcher.h"
 #include "inbox.h"
+#include "signal_wait.h"
 #include "signals.h"
 
 /* The process has one set of dispositions, hence one of all this. */
@@ -63,8 +64,8 @@ static void claim(int event_fd)
     came_count = 0;
     handler_event_fd = event_fd;
     (void) sigemptyset(&action.sa_mask);
-    (void) sigaction(SIGINT, &action, &old_int);
-    (void) sigaction(SIGTERM, &action, &old_term);
+    ouro__signal_wait_replace(SIGINT, &action, &old_int);
+    ouro__signal_wait_replace(SIGTERM, &action, &old_term);
     (void) sigemptyset(&both);
     (void) sigaddset(&both, SIGINT);
     (void) sigaddset(&both, SIGTERM);
@@ -77,7 +78,7 @@ static void ignore_pipe(struct signals *self)
 
     self->is_pipe_ignored = true;
     if (atomic_fetch_add(&pipe_ignorer_count, 1) == 0)
-        (void) sigaction(SIGPIPE, &ignore, &old_pipe);
+        ouro__signal_wait_replace(SIGPIPE, &ignore, &old_pipe);
 }
 
 static void claim_dump(struct signals *self, int event_fd)
@@ -90,7 +91,7 @@ static void claim_dump(struct signals *self, int event_fd)
     self->dump_count = dump_count;
     dump_event_fd = event_fd;
     (void) sigemptyset(&action.sa_mask);
-    (void) sigaction(SIGUSR1, &action, &old_usr1);
+    ouro__signal_wait_replace(SIGUSR1, &action, &old_usr1);
 }
 
 void ouro__signals_claim(struct signals *self, struct dispatcher *dispatcher,
@@ -123,22 +124,23 @@ bool ouro__signals_want_dump(struct signals *self)
 void ouro__signals_release(struct signals *self)
 {
     if (self->is_pipe_ignored && atomic_fetch_sub(&pipe_ignorer_count, 1) == 1)
-        (void) sigaction(SIGPIPE, &old_pipe, NULL);
+        ouro__signal_wait_replace(SIGPIPE, &old_pipe, NULL);
     if (self->is_dumping) {
-        (void) sigaction(SIGUSR1, &old_usr1, NULL);
+        ouro__signal_wait_replace(SIGUSR1, &old_usr1, NULL);
         dump_event_fd = -1;
         atomic_flag_clear(&is_dumped_by_a_loop);
     }
     if (!self->is_claimed)
         return;
-    (void) sigaction(SIGINT, &old_int, NULL);
-    (void) sigaction(SIGTERM, &old_term, NULL);
+    ouro__signal_wait_replace(SIGINT, &old_int, NULL);
+    ouro__signal_wait_replace(SIGTERM, &old_term, NULL);
     handler_event_fd = -1;
     atomic_flag_clear(&is_claimed_by_a_loop);
 }
 
 void ouro__signals_forget(void)
 {
+    ouro__signal_wait_forget();
     if (atomic_flag_test_and_set(&is_dumped_by_a_loop)) {
         (void) sigaction(SIGUSR1, &old_usr1, NULL);
         dump_event_fd = -1;

@@ -57,8 +57,10 @@
     SUITE(inbox)            \
     SUITE(loop)             \
     SUITE(mailbox)          \
+    SUITE(offload)          \
     SUITE(op)               \
     SUITE(overflow)         \
+    SUITE(process)          \
     SUITE(receiver)         \
     SUITE(pipe)             \
     SUITE(ring)             \
@@ -66,6 +68,7 @@
     SUITE(ring_sim)         \
     SUITE(ring_uring)       \
     SUITE(run)              \
+    SUITE(signal_wait)      \
     SUITE(shard)            \
     SUITE(signals)          \
     SUITE(socket)           \
