@@ -3,17 +3,26 @@
  * directory.c - listing directories; see ouro_file.h
  *
  * The kernel hands entries out in chunks of records (getdents64), for which io_uring has no
- * opcode. A chunk is as large as it is because each call takes the directory's lock.
+ * opcode, and which may have to wait for a disk: a thread of the offload pool gets them. Large
+ * chunks make up for the way there and back.
  */
 #include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "directory.h"
 #include "dispatcher.h"
+#include "offload.h"
 #include "ouro_file.h"
 #include "ouro_socket.h"
+
+#define CHUNK_BYTES (32 * 1024)
+
+struct ouro_dir {
+    int fd;
+    unsigned next, end;                                    /* of the records not told yet */
+    char records[CHUNK_BYTES] __attribute__((aligned(8))); /* of getdents64(2) */
+};
 
 int ouro_dir_open(const char *path, struct ouro_dir **ret_dir)
 {
@@ -33,10 +42,24 @@ int ouro_dir_open(const char *path, struct ouro_dir **ret_dir)
     return 0;
 }
 
-int ouro__dir_fill(struct ouro_dir *dir)
+struct fill {
+    struct ring *ring;
+    struct ouro_dir *dir;
+};
+
+static int fill(void *arg)
 {
-    struct ring *ring = &ouro__dispatcher->ring;
-    int result = ring->backend->getdents(ring, dir->fd, dir->records, sizeof(dir->records));
+    struct fill *fill = arg;
+    struct ouro_dir *dir = fill->dir;
+
+    return fill->ring->backend->getdents(fill->ring, dir->fd, dir->records, sizeof(dir->records));
+}
+
+/* Gets the next chunk. Returns 1; 0 at the end; or an error. */
+static int fill_chunk(struct ouro_dir *dir)
+{
+    struct fill arg = {&ouro__dispatcher->ring, dir};
+    int result = ouro__offload_call(fill, &arg);
 
     if (result < 0)
         return result;
@@ -61,7 +84,7 @@ int ouro_dir_next(struct ouro_dir *dir, struct ouro_dir_entry *ret_entry)
     if (code)
         return code;
     do {
-        code = dir->next < dir->end ? 1 : ouro__dir_fill(dir);
+        code = dir->next < dir->end ? 1 : fill_chunk(dir);
         if (code <= 0)
             return code;
         record = (const struct dirent64 *) (const void *) (dir->records + dir->next);

@@ -6,14 +6,15 @@
  * goes to one of the kernel's worker threads by itself. Nothing here asks for a worker
  * (IOSQE_ASYNC), which would only make the first kind slower.
  *
- * Two are direct calls: fstat, which touches memory only, and ftruncate, which has an opcode in
- * kernels that are newer than our floor.
+ * fstat, which touches memory only, is a direct call; ftruncate, which has an opcode only in kernels
+ * that are newer than our floor, is left to a thread of the offload pool.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/sysmacros.h>
 
 #include "dispatcher.h"
+#include "offload.h"
 #include "ouro_file.h"
 #include "ouro_socket.h"
 
@@ -293,11 +294,24 @@ int ouro_fallocate(int fd, int mode, int64_t offset, int64_t len)
     return (int) ouro__op_call(&op, OP_INTERRUPTIBLE);
 }
 
+struct truncation {
+    struct ring *ring;
+    int fd;
+    int64_t len;
+};
+
+static int truncate_now(void *arg)
+{
+    const struct truncation *truncation = arg;
+
+    return truncation->ring->backend->ftruncate(truncation->ring, truncation->fd, truncation->len);
+}
+
 int ouro_ftruncate(int fd, int64_t len)
 {
-    struct ring *ring = ring_of_task("ouro_ftruncate() needs a task");
+    struct truncation truncation = {ring_of_task("ouro_ftruncate() needs a task"), fd, len};
 
-    return ring->backend->ftruncate(ring, fd, len);
+    return ouro__offload_call(truncate_now, &truncation);
 }
 
 int ouro_fstat(int fd, struct stat *ret_stat)

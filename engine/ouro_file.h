@@ -138,13 +138,14 @@ OURO_API OURO_TASK int ouro_fallocate(int fd, int mode, int64_t offset, int64_t 
 /*
  * ouro_ftruncate - ftruncate(2)
  *
- * Holds up the loop: Linux has it as an operation of the ring only since 6.9. Mostly it takes
- * microseconds; cutting many gigabytes off may take long.
+ * Runs on a thread of the offload pool (ouro_offload.h): Linux has it as an operation of the
+ * ring only since 6.9.
  *
- * Context: task.
- * Returns: 0; -EINVAL (not a file, or not open for writing) or another -errno of ftruncate(2).
+ * Context: task, may suspend.
+ * Returns: 0; -EINVAL (not a file, or not open for writing) or another -errno of ftruncate(2);
+ *          -EAGAIN when there is no thread; -ECANCELED, -ETIMEDOUT.
  */
-OURO_API int ouro_ftruncate(int fd, int64_t len);
+OURO_API OURO_TASK int ouro_ftruncate(int fd, int64_t len);
 
 /*
  * ouro_stat - stat(2): what a path leads to

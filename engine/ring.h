@@ -82,8 +82,9 @@ struct ring_backend {
     int (*setsockopt)(struct ring *ring, int fd, int level, int option, const void *value,
                       socklen_t len);
 
-    /* Of files. A disk may hold these up; nothing else does. */
     int (*fstat)(struct ring *ring, int fd, struct stat *ret_stat);
+
+    /* A disk may hold these up: to be called on a thread of the offload pool. */
     int (*ftruncate)(struct ring *ring, int fd, int64_t len);
     int (*getdents)(struct ring *ring, int fd, void *buf, unsigned buf_bytes);
 
