@@ -491,6 +491,57 @@ static void test_absent_servers_are_told_from_absent_names(void)
     IN_OWN_WORLD(ask_nobody);
 }
 
+/* --- the stack ---------------------------------------------------------------------------- */
+
+/* A class that nothing else here runs on, so that no other task's pages are counted. */
+static const struct ouro_spawn_options measured = {.stack = OURO_STACK_1M};
+#define DEFAULT_STACK_BYTES ((size_t) 256 * 1024)
+
+static int measure_hosts_file(void *arg)
+{
+    const char *found = resolve("localhost", 80, 0);
+
+    (void) arg;
+    return *found != '-' && ouro_stack_high_water() < DEFAULT_STACK_BYTES / 2 ? 0 : 1;
+}
+
+static int spawn_measured(ouro_task_fn *fn)
+{
+    ouro_task_id id = ouro_spawn_with(fn, NULL, &measured);
+    int result = -1;
+
+    return ouro_join(id, &result) ? -1 : result;
+}
+
+static int look_into_hosts_file(void *arg)
+{
+    (void) arg;
+    return spawn_measured(measure_hosts_file);
+}
+
+static int measure_lookups(void *arg)
+{
+    (void) arg;
+    EXPECT(strcmp(resolve("four.test", 81, 0), "127.0.0.9:81") == 0);
+    EXPECT(strcmp(resolve("none.test", 80, 0), "-4099") == 0);
+    EXPECT(ouro_stack_high_water() > 0);
+    EXPECT(ouro_stack_high_water() < DEFAULT_STACK_BYTES / 2);
+    return 0;
+}
+
+static int ask_and_measure(void *arg)
+{
+    (void) arg;
+    EXPECT(spawn_measured(measure_lookups) == 0);
+    return 0;
+}
+
+static void test_lookup_needs_less_than_half_of_the_default_stack(void)
+{
+    CU_ASSERT_EQUAL(run_on(test_kernel_ring(), look_into_hosts_file), 0);
+    IN_OWN_WORLD(ask_and_measure);
+}
+
 const struct test dns_tests[] = {
     TEST(test_literals_ask_nobody),
     TEST(test_what_is_no_name_is_not_asked_for),
@@ -503,5 +554,6 @@ const struct test dns_tests[] = {
     TEST(test_lookups_can_be_interrupted),
     TEST(test_lost_queries_are_repeated),
     TEST(test_absent_servers_are_told_from_absent_names),
+    TEST(test_lookup_needs_less_than_half_of_the_default_stack),
     TEST_END,
 };
