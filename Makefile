@@ -156,6 +156,7 @@ EXAMPLES = \
 
 BENCHES = \
 	bench/connections \
+	bench/fairness \
 	bench/lease_echo \
 	bench/million_sleepers
 
