@@ -72,9 +72,18 @@ void ouro__inbox_wake_up(struct ouro_inbox *inbox)
 
 /* --- posting ------------------------------------------------------------------------------- */
 
-int ouro_post(struct ouro_inbox *inbox, struct ouro_message *message)
+/* Wakes a loop that sleeps. The system call is counted by the loop of the caller, if there is one. */
+static void write_to(int event_fd)
 {
     static const uint64_t one = 1;
+
+    (void) !write(event_fd, &one, sizeof(one));
+    if (ouro__dispatcher)
+        ouro__dispatcher->ring.system_calls++;
+}
+
+int ouro_post(struct ouro_inbox *inbox, struct ouro_message *message)
+{
     struct ouro_message *newest = atomic_load_explicit(&inbox->newest, memory_order_relaxed);
 
     do {
@@ -83,7 +92,7 @@ int ouro_post(struct ouro_inbox *inbox, struct ouro_message *message)
         message->next = newest;
     } while (!atomic_compare_exchange_weak(&inbox->newest, &newest, message));
     if (atomic_load(&inbox->is_sleeping) && atomic_exchange(&inbox->is_sleeping, false))
-        (void) !write(inbox->event_fd, &one, sizeof(one));
+        write_to(inbox->event_fd);
     return 0;
 }
 

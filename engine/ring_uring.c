@@ -28,6 +28,7 @@
 #include "check.h"
 #include "ouro_base.h"
 #include "ring.h"
+#include "sanitizer.h"
 
 #ifndef IORING_ENTER_NO_IOWAIT
 #define IORING_ENTER_NO_IOWAIT (1U << 7)
@@ -231,11 +232,18 @@ static int uring_open_buffers(struct ring *ring, unsigned count)
     return ring->buffers ? 0 : code;
 }
 
+/*
+ * liburing maps and unmaps by system calls of its own, which TSan does not see: what one thread has
+ * unmapped another may get at the same address, and not before.
+ */
+static char mappings;
+
 static void uring_close(struct ring *ring)
 {
     if (ring->buffers)
         (void) io_uring_free_buf_ring(io_uring_of(ring), ring->buffers, ring->buffer_count,
                                       RING_BUFFER_GROUP);
+    memory_is_given_back(&mappings);
     io_uring_queue_exit(io_uring_of(ring));
     free(ring->state);
     ring->state = NULL;
@@ -410,6 +418,7 @@ int ouro__ring_uring_open(struct ring *ring, const struct ring_config *config,
         free(self);
         return code;
     }
+    memory_is_obtained(&mappings);
     if (io_uring_register_ring_fd(&self->ring) == 1)
         self->enter_flags |= IORING_ENTER_REGISTERED_RING;
     if (params.features & IORING_FEAT_NO_IOWAIT && may_use(config, 6, 15))

@@ -119,4 +119,26 @@ static inline void memory_is_unused(void *start, size_t bytes)
 #endif
 }
 
+/*
+ * For TSan, where memory goes from thread to thread by ways that it does not see: whoever gave
+ * something back at `place` did so before others obtain it there.
+ */
+static inline void memory_is_given_back(void *place)
+{
+#ifdef OURO_TSAN
+    __tsan_release(place);
+#else
+    (void) place;
+#endif
+}
+
+static inline void memory_is_obtained(void *place)
+{
+#ifdef OURO_TSAN
+    __tsan_acquire(place);
+#else
+    (void) place;
+#endif
+}
+
 #endif /* OURO_SANITIZER_H */

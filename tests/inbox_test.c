@@ -72,6 +72,37 @@ static void test_last_messages_are_delivered_when_the_loop_ends(void)
     CU_ASSERT_STRING_EQUAL(log.text, "7 ");
 }
 
+static int end_in_order(void *arg)
+{
+    CU_ASSERT_EQUAL(ouro_sleep(1), -ECANCELED);
+    CU_ASSERT_EQUAL(ouro_close(-1), -EBADF); /* waits for the ring */
+    ++*(int *) arg;
+    return 0;
+}
+
+static int late_end_count;
+
+static void spawn_late(struct ouro_message *message)
+{
+    const struct ouro_spawn_options options = {.detached = true};
+
+    (void) message;
+    CU_ASSERT(ouro_spawn_with(end_in_order, &late_end_count, &options) > 0);
+}
+
+static void test_tasks_that_the_last_messages_spawn_end_before_the_loop(void)
+{
+    const char *const rings[] = {test_sim_ring(), test_kernel_ring()};
+
+    for (size_t i = 0; i < COUNT_OF(rings) && rings[i]; i++) {
+        struct letter letter = {.message.deliver = spawn_late};
+
+        late_end_count = 0;
+        CU_ASSERT_EQUAL(run_with(rings[i], 0, post_and_return, &letter), 0);
+        CU_ASSERT_EQUAL(late_end_count, 1);
+    }
+}
+
 static int give_inbox(void *arg)
 {
     *(struct ouro_inbox **) arg = ouro_inbox_ref();
@@ -262,9 +293,11 @@ static void test_no_wake_up_is_lost_in_200000_messages(void)
     CU_ASSERT(here.sleeper_count >= WAKE_UPS / 10);
 }
 
-const struct test inbox_tests[] = {TEST(test_messages_are_delivered_in_order),
-                                   TEST(test_last_messages_are_delivered_when_the_loop_ends),
-                                   TEST(test_ended_loop_refuses_messages),
-                                   TEST(test_each_threads_messages_come_once_and_in_order),
-                                   TEST(test_no_wake_up_is_lost_in_200000_messages),
-                                   TEST_END};
+const struct test inbox_tests[] = {
+    TEST(test_messages_are_delivered_in_order),
+    TEST(test_last_messages_are_delivered_when_the_loop_ends),
+    TEST(test_tasks_that_the_last_messages_spawn_end_before_the_loop),
+    TEST(test_ended_loop_refuses_messages),
+    TEST(test_each_threads_messages_come_once_and_in_order),
+    TEST(test_no_wake_up_is_lost_in_200000_messages),
+    TEST_END};

@@ -86,19 +86,20 @@ static void test_readers_are_served_in_the_order_in_which_they_came(void)
 }
 
 static struct reader *raced;
+static ouro_task_id raced_id;
 
-static void send_then_cancel(struct ouro_message *message)
+static void cancel_reader(struct ouro_message *message)
 {
     (void) message;
-    CU_ASSERT_EQUAL(ouro_cancel(ouro_self()), -ESRCH); /* nobody runs now */
+    CU_ASSERT_EQUAL(ouro_cancel(raced_id), 0);
 }
 
 /*
  * main               reader           delivered
  * .                  receive (parks)
- * send, sleep        .
+ * send, post, join   .
  * .                  .                the letter wakes the reader
- * cancel reader      .                while it is runnable
+ * .                  .                the other message cancels it while it is runnable
  * .                  returns the letter; its next call fails
  */
 static int read_and_read_again(void *arg)
@@ -111,24 +112,20 @@ static int read_and_read_again(void *arg)
 
 static int race_letter_and_cancel(void *arg)
 {
+    struct ouro_message cancellation = {.deliver = cancel_reader};
     struct ouro_mailbox mailbox;
     struct letter letter = {.number = 5};
     struct reader reader = {&mailbox, 0, 0};
-    ouro_task_id id;
     int result = 0;
 
     (void) arg;
     raced = &reader;
     ouro_mailbox_init(&mailbox);
-    id = ouro_spawn(read_and_read_again, &reader);
+    raced_id = ouro_spawn(read_and_read_again, &reader);
     CU_ASSERT_EQUAL(ouro_yield(), 0);
-    letter.message.deliver = send_then_cancel;
     CU_ASSERT_EQUAL(ouro_mailbox_send(&mailbox, &letter.message), 0);
-    while (reader.got == 0 && reader.code == 0) {
-        CU_ASSERT_EQUAL(ouro_sleep(1), 0);
-        (void) ouro_cancel(id);
-    }
-    CU_ASSERT_EQUAL(ouro_join(id, &result), 0);
+    CU_ASSERT_EQUAL(ouro_post(mailbox.inbox, &cancellation), 0);
+    CU_ASSERT_EQUAL(ouro_join(raced_id, &result), 0);
     CU_ASSERT_EQUAL(reader.got, 5);
     CU_ASSERT_EQUAL(result, -ECANCELED);
     ouro_mailbox_done(&mailbox);
@@ -137,7 +134,7 @@ static int race_letter_and_cancel(void *arg)
 
 static void test_letter_that_raced_a_cancellation_is_received(void)
 {
-    CU_ASSERT_EQUAL(run_sim(race_letter_and_cancel, NULL), 0);
+    run_on_each_ring(race_letter_and_cancel, NULL);
 }
 
 static int receive_when_cancelled(void *arg)
@@ -145,6 +142,7 @@ static int receive_when_cancelled(void *arg)
     struct ouro_mailbox mailbox;
     struct letter letter = {.number = 1};
     struct ouro_message *message = NULL;
+    struct ouro_shield shield;
 
     (void) arg;
     ouro_mailbox_init(&mailbox);
@@ -153,6 +151,11 @@ static int receive_when_cancelled(void *arg)
     CU_ASSERT_EQUAL(ouro_cancel(ouro_self()), 0);
     CU_ASSERT_EQUAL(ouro_mailbox_receive(&mailbox, &message), -ECANCELED);
     CU_ASSERT_PTR_NULL(message); /* it stays in the box */
+    ouro_shield_begin(&shield, OURO_SECOND);
+    CU_ASSERT_EQUAL(ouro_mailbox_receive(&mailbox, &message), 0);
+    ouro_shield_end(&shield);
+    CU_ASSERT_PTR_EQUAL(message, &letter.message);
+    ouro_mailbox_done(&mailbox);
     return 0;
 }
 

@@ -48,6 +48,7 @@
     SUITE(error)            \
     SUITE(examples)         \
     SUITE(file)             \
+    SUITE(fork)             \
     SUITE(gdb)              \
     SUITE(http1_parse)      \
     SUITE(http1_write)      \

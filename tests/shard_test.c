@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "check.h"
+#include "inbox.h"
 #include "loop.h"
 
 #define SHARDS 4
@@ -255,6 +256,36 @@ static void test_messages_go_to_and_fro(void)
     CU_ASSERT_EQUAL(ball.passes, 2 * ROUNDS);
 }
 
+static void stop_here(struct ouro_message *message)
+{
+    (void) message;
+    ouro_stop();
+}
+
+static int wake_and_count(void *arg)
+{
+    struct ouro_message message = {.deliver = stop_here};
+    struct ouro_counters before, after;
+
+    (void) arg;
+    if (ouro_shard_index() == 0) {
+        while (!atomic_load(&ouro_shard_inbox(1)->is_sleeping))
+            (void) sched_yield();
+        CU_ASSERT_EQUAL(ouro_stats(&before), 0);
+        CU_ASSERT_EQUAL(ouro_post(ouro_shard_inbox(1), &message), 0);
+        CU_ASSERT_EQUAL(ouro_stats(&after), 0);
+        CU_ASSERT_EQUAL(after.system_calls - before.system_calls, 1);
+    }
+    return ouro_sleep(OURO_FOREVER) == -ECANCELED ? 0 : -1;
+}
+
+static void test_waking_a_shard_is_a_system_call_of_who_wakes_it(void)
+{
+    if (!has_kernel_ring())
+        return;
+    CU_ASSERT_EQUAL(run_shards(2, wake_and_count, NULL), 0);
+}
+
 #define CALLERS 200
 
 struct hotline {
@@ -360,6 +391,7 @@ const struct test shard_tests[] = {TEST(test_each_shard_runs_the_function_on_a_t
                                    TEST(test_shards_end_when_they_like),
                                    TEST(test_none_runs_when_one_can_not_be_made),
                                    TEST(test_messages_go_to_and_fro),
+                                   TEST(test_waking_a_shard_is_a_system_call_of_who_wakes_it),
                                    TEST(test_shared_listeners_share_the_connections),
                                    TEST(test_unix_sockets_can_not_be_shared),
                                    TEST_END};
