@@ -141,15 +141,26 @@ PROTO_SOURCES = \
 	proto/url.c
 
 EXAMPLES = \
+	examples/async_generator \
 	examples/copy_file \
+	examples/embed_poll \
 	examples/hello \
 	examples/hello_twice \
 	examples/http_server \
 	examples/interleave \
+	examples/locks \
+	examples/multi_process \
+	examples/offload \
 	examples/ouro_doctor \
 	examples/pipeline \
 	examples/producer_consumer \
+	examples/race \
+	examples/results \
+	examples/sharded_echo \
+	examples/signals \
 	examples/subprocess \
+	examples/tcp_echo \
+	examples/timeouts \
 	examples/tls_echo \
 	examples/udp_echo \
 	examples/wget
@@ -158,6 +169,7 @@ BENCHES = \
 	bench/connections \
 	bench/fairness \
 	bench/lease_echo \
+	bench/messages \
 	bench/million_sleepers
 
 # With Google Benchmark, the only C++ here.

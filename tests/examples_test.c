@@ -123,6 +123,27 @@ static void test_interleave_prints_1_2_x_y_3_z(void)
     CU_ASSERT_EQUAL(output.status, 0);
 }
 
+static void test_copy_file_copies_a_file_once(void)
+{
+    char to[] = "/tmp/ouro-copy-XXXXXX";
+    char path[64], command[256];
+    struct output output;
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(to));
+    (void) snprintf(path, sizeof(path), "%s/copy", to);
+    (void) snprintf(command, sizeof(command), "cmp %s %s/copy_file", path, OURO_EXAMPLES);
+    for (int is_second = 0; is_second < 2; is_second++) {
+        CU_ASSERT_FATAL(run(
+            &output, (const char *const[]) {"copy_file", OURO_EXAMPLES "/copy_file", path, NULL}));
+        CU_ASSERT_EQUAL(output.status, is_second);
+        CU_ASSERT_PTR_NOT_NULL(strstr(is_second ? output.err : output.out,
+                                      is_second ? "File exists" : "bytes copied"));
+    }
+    CU_ASSERT_EQUAL(system(command), 0);
+    CU_ASSERT_EQUAL(unlink(path), 0);
+    CU_ASSERT_EQUAL(rmdir(to), 0);
+}
+
 static void test_producer_consumer_prints_its_dialogue(void)
 {
     static const char expected[] = "[PRODUCER] Producing 1...\n"
@@ -183,6 +204,81 @@ static void test_hello_twice_interleaves_in_one_thread(void)
                     thread, thread, thread, thread);
     CU_ASSERT_STRING_EQUAL(output.out, expected);
     CU_ASSERT_EQUAL(output.status, 0);
+}
+
+static void test_subprocess_talks_to_two_programs(void)
+{
+    struct output output;
+
+    CU_ASSERT_FATAL(run(&output, (const char *const[]) {"subprocess", NULL}));
+    CU_ASSERT_STRING_EQUAL(output.out, "sort exits with 0:\napple\npear\nquince\n"
+                                       "tr exits with 0:\nHELLO FROM A CHILD\n");
+    CU_ASSERT_STRING_EQUAL(output.err, "");
+    CU_ASSERT_EQUAL(output.status, 0);
+}
+
+/* Programs that print the same each time. */
+static void prints(const char *name, const char *expected)
+{
+    struct output output;
+
+    CU_ASSERT_FATAL(run(&output, (const char *const[]) {name, NULL}));
+    CU_ASSERT_STRING_EQUAL(output.out, expected);
+    CU_ASSERT_STRING_EQUAL(output.err, "");
+    CU_ASSERT_EQUAL(output.status, 0);
+}
+
+static void test_results_are_joined_and_errors_end_a_group(void)
+{
+    prints("results", "3 squared is 9, 4 squared is 16\n"
+                      "slow: Operation canceled (another member of its group failed)\n"
+                      "the group: No such file or directory\n");
+}
+
+static void test_timeouts_nest_and_a_shield_holds_back(void)
+{
+    prints("timeouts", "an hour's sleep: Connection timed out\n"
+                       "the inner limit ran out, the outer one did not\n"
+                       "worker: first wait: Operation canceled\n"
+                       "worker: second wait: Operation canceled\n"
+                       "worker: wait under a shield: Success\n"
+                       "worker: wait after it: Operation canceled\n"
+                       "worker ends with 7\n");
+}
+
+static void test_race_gives_results_as_they_come(void)
+{
+    prints("race", "first: runner 2; the others were sent home\n"
+                   "as they come: 2 3 1\n"
+                   "the referee says: green\n");
+}
+
+static void test_locks_let_two_in_and_one_print(void)
+{
+    prints("locks", "ready\n"
+                    "visitor 1: begin, end\n"
+                    "visitor 2: begin, end\n"
+                    "visitor 3: begin, end\n"
+                    "at most 2 were inside\n");
+}
+
+static void test_async_generator_waits_and_cleans_up(void)
+{
+    prints("async_generator", "tick 1\ntick 2\ntick 3\nthe ticker cleans up\n");
+}
+
+static void test_offload_leaves_the_loop_free(void)
+{
+    prints("offload", "others run meanwhile\nthere are 17984 primes below 200000\n");
+}
+
+static void test_signals_obeys_those_that_it_sends_itself(void)
+{
+    if (!test_kernel_ring()) {
+        TEST_SKIP("the simulated ring has no signals");
+        return;
+    }
+    prints("signals", "reload\nreload\nend\n");
 }
 
 /* --- wget ---------------------------------------------------------------------------------- */
@@ -631,22 +727,355 @@ static void test_tls_echo_echoes_to_those_who_trust_it(void)
     free(output);
 }
 
+/* --- udp_echo ----------------------------------------------------------------------------- */
+
+static void test_udp_echo_asks_itself(void)
+{
+    struct output output;
+
+    CU_ASSERT_FATAL(run(&output, (const char *const[]) {"udp_echo", NULL}));
+    CU_ASSERT_STRING_EQUAL(output.out, "one came back\ntwo came back\nthree came back\n");
+    CU_ASSERT_STRING_EQUAL(output.err, "");
+    CU_ASSERT_EQUAL(output.status, 0);
+}
+
+/* --- several loops ----------------------------------------------------------------------------- */
+
+static void test_embed_poll_talks_with_a_foreign_loop(void)
+{
+    static const char expected[] = "poll loop: one\n"
+                                   "task:      ok\n"
+                                   "poll loop: two\n"
+                                   "task:      ok\n"
+                                   "poll loop: three\n"
+                                   "task:      ok\n"
+                                   "task:      the other one ticked 10 times\n";
+    struct output output;
+
+    if (!test_kernel_ring()) {
+        TEST_SKIP("the simulated ring has no descriptor");
+        return;
+    }
+    CU_ASSERT_FATAL(run(&output, (const char *const[]) {"embed_poll", NULL}));
+    CU_ASSERT_STRING_EQUAL(output.out, expected);
+    CU_ASSERT_STRING_EQUAL(output.err, "");
+    CU_ASSERT_EQUAL(output.status, 0);
+}
+
+/* Reads what a program prints until that has `count` lines. */
+static void read_lines(const struct program *program, struct output *output, int count)
+{
+    size_t len = strlen(output->out);
+    const char *end = output->out;
+
+    for (;;) {
+        const char *newline;
+        ssize_t n;
+
+        while (count > 0 && (newline = strchr(end, '\n'))) {
+            end = newline + 1;
+            count--;
+        }
+        if (count == 0)
+            return;
+        n = read(program->out_fd, output->out + len, OUTPUT_MAX - 1 - len);
+        CU_ASSERT_FATAL(n > 0);
+        len += (size_t) n;
+        output->out[len] = '\0';
+    }
+}
+
+/* A connection to a port of 127.0.0.1; -1: refused. */
+static int connect_locally(int port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t) port),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (fd >= 0 && !connect(fd, (struct sockaddr *) &address, sizeof(address)))
+        return fd;
+    (void) close(fd);
+    return -1;
+}
+
+/* Whether a line comes back as it was sent. */
+static bool is_echoed(int fd, const char *line)
+{
+    char back[64] = "";
+    size_t len = 0;
+    ssize_t n;
+
+    send_text(fd, line);
+    while (len < strlen(line) && (n = recv(fd, back + len, sizeof(back) - 1 - len, 0)) > 0)
+        len += (size_t) n;
+    return strcmp(back, line) == 0;
+}
+
+static void test_tcp_echo_talks_to_itself(void)
+{
+    prints("tcp_echo", "one\ntwo\nthree\n");
+}
+
+/* Goal: Ctrl-C ends the accepting, and not what is connected. */
+static void test_tcp_echo_lets_connections_finish(void)
+{
+    struct output *output = calloc(1, sizeof(*output));
+    struct program server;
+    int port = 0, fd, other;
+
+    if (!test_kernel_ring()) {
+        TEST_SKIP("nobody outside can connect to the simulated ring");
+        return;
+    }
+    CU_ASSERT_FATAL(
+        output &&
+        start(&server, (const char *const[]) {"tcp_echo", "--listen", "127.0.0.1:0", NULL}, false));
+    read_lines(&server, output, 1);
+    CU_ASSERT_EQUAL_FATAL(sscanf(output->out, "Listening on 127.0.0.1:%d...", &port), 1);
+    fd = connect_locally(port);
+    CU_ASSERT(is_echoed(fd, "before"));
+    (void) kill(server.pid, SIGINT);
+    while ((other = connect_locally(port)) >= 0) /* until the signal has arrived */
+        (void) close(other);
+    CU_ASSERT(is_echoed(fd, "after"));
+    (void) shutdown(fd, SHUT_WR);
+    finish(&server, output);
+    CU_ASSERT_EQUAL(output->status, 0);
+    CU_ASSERT_STRING_EQUAL(output->err, "");
+    (void) close(fd);
+    free(output);
+}
+
+static void test_sharded_echo_serves_on_all_shards_until_a_signal(void)
+{
+    struct output *output = calloc(1, sizeof(*output));
+    unsigned long served[2] = {0, 0};
+    struct program program;
+    int port = 0, silent;
+
+    if (!test_kernel_ring()) {
+        TEST_SKIP("threads need the kernel's ring");
+        return;
+    }
+    CU_ASSERT_FATAL(output && start(&program,
+                                    (const char *const[]) {"sharded_echo", "--listen",
+                                                           "127.0.0.1:0", "--shards", "2", NULL},
+                                    false));
+    read_lines(&program, output, 1);
+    CU_ASSERT_EQUAL(sscanf(output->out, "Listening on 127.0.0.1:%d with 2 shards...\n", &port), 1);
+    silent = connect_locally(port);
+    for (int i = 0; i < 50; i++) {
+        int fd = connect_locally(port);
+
+        CU_ASSERT(is_echoed(fd, "hello\n"));
+        (void) close(fd);
+    }
+    CU_ASSERT(is_echoed(silent, "and I?\n"));
+    (void) kill(program.pid, SIGTERM);
+    finish(&program, output);
+    for (unsigned i = 0; i < 2; i++) {
+        char start_of_line[32];
+        const char *line;
+
+        (void) snprintf(start_of_line, sizeof(start_of_line), "shard %u served ", i);
+        line = strstr(output->out, start_of_line);
+        CU_ASSERT(line && sscanf(line + strlen(start_of_line), "%lu connections", &served[i]) == 1);
+    }
+    CU_ASSERT_EQUAL(served[0] + served[1], 51);
+    CU_ASSERT(served[0] > 0 && served[1] > 0); /* by a hash: else once in 10^15 runs */
+    CU_ASSERT_STRING_EQUAL(output->err, "");
+    CU_ASSERT_EQUAL(output->status, 0);
+    (void) close(silent);
+    free(output);
+}
+
+static void test_sharded_echo_says_that_its_port_is_in_use(void)
+{
+    struct output *output = calloc(1, sizeof(*output));
+    char address[32];
+    int port;
+    int fd = listen_anywhere(&port);
+
+    (void) snprintf(address, sizeof(address), "127.0.0.1:%d", port);
+    CU_ASSERT_FATAL(output &&
+                    run(output, (const char *const[]) {"sharded_echo", "--listen", address, NULL}));
+    CU_ASSERT_STRING_EQUAL(output->out, "");
+    CU_ASSERT_PTR_NOT_NULL(strstr(output->err, "Address already in use"));
+    CU_ASSERT_EQUAL(output->status, 1);
+    (void) close(fd);
+    free(output);
+}
+
+/* --- multi_process --------------------------------------------------------------------------- */
+
+#define WORKERS_MAX 8
+
+/* Two workers, and the pids of all that said they serve. */
+struct workers {
+    struct program master;
+    struct output *output;
+    int port;
+    int pids[WORKERS_MAX];
+    int count;
+};
+
+/* Waits until `count` workers have said that they serve. */
+static void await_workers(struct workers *self, int count)
+{
+    const char *line = self->output->out;
+
+    read_lines(&self->master, self->output, 1 + count);
+    self->count = 0;
+    while (self->count < WORKERS_MAX && (line = strchr(line, '\n')) &&
+           sscanf(++line, "worker %d serves", &self->pids[self->count]) == 1)
+        self->count++;
+    CU_ASSERT_EQUAL_FATAL(self->count, count);
+}
+
+static bool start_workers(struct workers *self, const char *drain_ms)
+{
+    memset(self, 0, sizeof(*self));
+    if (!test_kernel_ring()) {
+        TEST_SKIP("processes need the kernel's ring");
+        return false;
+    }
+    self->output = calloc(1, sizeof(*self->output));
+    CU_ASSERT_FATAL(self->output &&
+                    start(&self->master,
+                          (const char *const[]) {"multi_process", "--listen", "127.0.0.1:0",
+                                                 "--workers", "2", "--drain", drain_ms, NULL},
+                          false));
+    await_workers(self, 2);
+    CU_ASSERT_EQUAL(
+        sscanf(self->output->out, "Listening on 127.0.0.1:%d with 2 workers...\n", &self->port), 1);
+    return true;
+}
+
+/* The pid in the greeting of a new connection; -1: there is none. */
+static int meet_worker(const struct workers *self, int *ret_fd)
+{
+    char greeting[64] = "";
+    size_t len = 0;
+    ssize_t n = 0;
+    int pid = -1;
+
+    *ret_fd = connect_locally(self->port);
+    while (*ret_fd >= 0 && !strchr(greeting, '\n') && len < sizeof(greeting) - 1 &&
+           (n = recv(*ret_fd, greeting + len, sizeof(greeting) - 1 - len, 0)) > 0)
+        len += (size_t) n;
+    return sscanf(greeting, "worker %d\n", &pid) == 1 ? pid : -1;
+}
+
+/* All processes have gone when nobody holds the other ends of the pipes. None is a zombie. */
+static void end_workers(struct workers *self, int signal_number, int status)
+{
+    (void) kill(self->master.pid, signal_number);
+    finish(&self->master, self->output);
+    CU_ASSERT_EQUAL(self->output->status, status);
+    for (int i = 0; i < self->count && status == 0; i++)
+        CU_ASSERT(kill(self->pids[i], 0) == -1 && errno == ESRCH);
+    CU_ASSERT_STRING_EQUAL(self->output->err, "");
+    free(self->output);
+}
+
+static void test_multi_process_replaces_a_worker_that_was_killed(void)
+{
+    struct workers workers;
+    int met = 0, fd;
+
+    if (!start_workers(&workers, "5000"))
+        return;
+    CU_ASSERT_EQUAL(kill(workers.pids[0], SIGKILL), 0);
+    await_workers(&workers, 3);
+    CU_ASSERT(kill(workers.pids[0], 0) == -1 && errno == ESRCH); /* nor a zombie */
+    for (int i = 0; i < 500 && met != workers.pids[2]; i++) {
+        met = meet_worker(&workers, &fd);
+        CU_ASSERT(met == workers.pids[1] || met == workers.pids[2]);
+        (void) close(fd);
+    }
+    CU_ASSERT_EQUAL(met, workers.pids[2]);
+    end_workers(&workers, SIGTERM, 0);
+}
+
+static void test_multi_process_lets_connections_finish(void)
+{
+    struct workers workers;
+    int fd;
+
+    if (!start_workers(&workers, "10000"))
+        return;
+    CU_ASSERT(meet_worker(&workers, &fd) > 0);
+    (void) kill(workers.master.pid, SIGTERM);
+    for (int another = fd; another >= 0;) { /* until nobody listens */
+        another = connect_locally(workers.port);
+        (void) close(another);
+    }
+    CU_ASSERT(is_echoed(fd, "still there?\n"));
+    (void) close(fd);
+    finish(&workers.master, workers.output);
+    CU_ASSERT_EQUAL(workers.output->status, 0);
+    CU_ASSERT_STRING_EQUAL(workers.output->err, "");
+    free(workers.output);
+}
+
+static void test_multi_process_waits_for_connections_only_so_long(void)
+{
+    struct workers workers;
+    char byte;
+    int fd;
+
+    if (!start_workers(&workers, "20"))
+        return;
+    CU_ASSERT(meet_worker(&workers, &fd) > 0);
+    end_workers(&workers, SIGINT, 0); /* and no worker had to be killed: stderr is empty */
+    CU_ASSERT_EQUAL(recv(fd, &byte, 1, 0), 0);
+    (void) close(fd);
+}
+
+static void test_multi_process_leaves_no_orphans(void)
+{
+    struct workers workers;
+
+    if (start_workers(&workers, "5000"))
+        end_workers(&workers, SIGKILL, 128 + SIGKILL);
+}
+
 const struct test examples_tests[] = {
     TEST(test_interleave_prints_1_2_x_y_3_z),
+    TEST(test_copy_file_copies_a_file_once),
     TEST(test_producer_consumer_prints_its_dialogue),
     TEST(test_pipeline_squares_twenty_numbers),
     TEST(test_hello_says_hello_twice),
     TEST(test_hello_twice_interleaves_in_one_thread),
+    TEST(test_subprocess_talks_to_two_programs),
+    TEST(test_udp_echo_asks_itself),
+    TEST(test_results_are_joined_and_errors_end_a_group),
+    TEST(test_timeouts_nest_and_a_shield_holds_back),
+    TEST(test_race_gives_results_as_they_come),
+    TEST(test_locks_let_two_in_and_one_print),
+    TEST(test_async_generator_waits_and_cleans_up),
+    TEST(test_offload_leaves_the_loop_free),
+    TEST(test_signals_obeys_those_that_it_sends_itself),
     TEST(test_wget_asks_all_hosts_at_once),
     TEST(test_wget_names_each_failing_host_and_finishes_the_others),
     TEST(test_http_server_answers_its_routes),
     TEST(test_http_server_ends_on_signals_inherited_as_ignored),
     TEST(test_http_server_says_that_its_port_is_in_use),
+    TEST(test_tcp_echo_talks_to_itself),
+    TEST(test_tcp_echo_lets_connections_finish),
     TEST(test_tls_echo_echoes_to_those_who_trust_it),
     TEST(test_ouro_doctor_finds_a_machine_that_is_well),
     TEST(test_ouro_doctor_blames_a_filter_that_forbids),
     TEST(test_ouro_doctor_suspects_a_filter_that_hides),
     TEST(test_ouro_doctor_names_the_limit_on_files),
     TEST(test_ouro_doctor_explains_itself),
+    TEST(test_embed_poll_talks_with_a_foreign_loop),
+    TEST(test_sharded_echo_serves_on_all_shards_until_a_signal),
+    TEST(test_sharded_echo_says_that_its_port_is_in_use),
+    TEST(test_multi_process_replaces_a_worker_that_was_killed),
+    TEST(test_multi_process_lets_connections_finish),
+    TEST(test_multi_process_waits_for_connections_only_so_long),
+    TEST(test_multi_process_leaves_no_orphans),
     TEST_END,
 };
