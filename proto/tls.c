@@ -147,10 +147,24 @@ static void set_hint(struct tls_stream *self, const char *text)
     (void) snprintf(self->hint.text, sizeof(self->hint.text), "%s", text);
 }
 
-/* The protocol failed: why is the last thing in OpenSSL's queue. */
+/*
+ * Why a call failed: the first thing in the queue that comes from OpenSSL's TLS code. Those before
+ * it are of the ciphers below; since 3.2 there may be one behind it, which says little.
+ */
+static unsigned long take_cause(void)
+{
+    unsigned long cause = ERR_peek_last_error();
+    unsigned long error;
+
+    while ((error = ERR_get_error()))
+        if (ERR_GET_LIB(error) == ERR_LIB_SSL)
+            return error;
+    return cause;
+}
+
 static int fail(struct tls_stream *self)
 {
-    unsigned long error = ERR_peek_last_error();
+    unsigned long error = take_cause();
     int reason = ERR_GET_LIB(error) == ERR_LIB_SSL ? ERR_GET_REASON(error) : 0;
     const char *text;
     int code = ouro__tls_take_error(error, &text);

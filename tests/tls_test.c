@@ -850,7 +850,7 @@ static int vanish(void *arg)
 
         while (!shake_until(read_max, i % 2, i / 2 ? OURO_TLS_1_2 : OURO_TLS_1_3))
             read_max += 67;
-        CU_ASSERT(read_max > 200 && read_max < 2000);
+        CU_ASSERT(read_max > 200 && read_max < 8000); /* post-quantum keys are large */
     }
     return 0;
 }
