@@ -330,6 +330,10 @@ int ouro_resolve(const char *host, int port, int family, struct ouro_address **r
 
     if (port < 0 || port > 65535 || (family && family != AF_INET && family != AF_INET6))
         return -EINVAL;
+    code =
+        ouro_checkpoint(); /* some answers need no wait, but an interrupted call begins nothing */
+    if (code)
+        return code;
     code = parse_literal(host, port, &literal);
     if (!code && family && literal.sockaddr.sa_family != family)
         code = OURO_ENONAME;

@@ -40,7 +40,7 @@ struct ouro_http_get_options {
 };
 
 /*
- * ouro_http_get - connect, ask, and wait for the status line of the response
+ * ouro_http_get - connect, ask, and wait for the head of the response: status line and fields
  * @url:     "http://host[:port][/path][?query]"
  * @options: NULL for defaults
  *

@@ -17,6 +17,7 @@
 
 #include "ouro_socket.h"
 #include "ouro_stream.h"
+#include "ouro_task.h"
 #include "ouro_timer.h"
 
 #define BUFFER_SIZE  8192
@@ -464,6 +465,10 @@ int ouro_stream_fd(struct ouro_stream *stream)
 
 int ouro_stream_detach(struct ouro_stream *stream)
 {
+    int code = ouro_checkpoint(); /* an interrupted call begins nothing */
+
+    if (code)
+        return code;
     return stream->ops->detach ? stream->ops->detach(stream) : 0;
 }
 

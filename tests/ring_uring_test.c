@@ -345,7 +345,7 @@ static void test_wait_ends_at_its_deadline(void)
 /* More completions than the queue holds: they wait in the kernel, and none is lost. */
 static void test_completions_that_overflow_are_kept(void)
 {
-    enum { SQ = 4, TOTAL = 400 };
+    enum { SQ = 64, TOTAL = 12800 };
     unsigned submitted = 0, reaped = 0;
     struct ring ring;
 
