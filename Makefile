@@ -180,8 +180,11 @@ BENCHES_CXX = \
 	bench/micro_timer_heap
 
 TEST_SOURCES = \
+	tests/account.c \
 	tests/address_test.c \
 	tests/buffer_pool_test.c \
+	tests/cancel_rows.c \
+	tests/cancel_test.c \
 	tests/channel_test.c \
 	tests/check_test.c \
 	tests/coro_avx512_test.c \
@@ -210,6 +213,7 @@ TEST_SOURCES = \
 	tests/loop_test.c \
 	tests/mailbox_test.c \
 	tests/main.c \
+	tests/no_memory_test.c \
 	tests/offload_test.c \
 	tests/op_test.c \
 	tests/overflow_test.c \
@@ -298,7 +302,10 @@ INCLUDES = -Iengine -Iproto
 # The engine knows nothing of the protocols. (private: not for what these targets depend on.)
 $(BUILD)/engine/% $(BUILD)/pic/engine/%: private INCLUDES = -Iengine
 $(BUILD)/tests/%: private DEFINES = -DOURO_EXAMPLES='"$(abspath $(BUILD))/examples"' \
-	-DOURO_GDB_SCRIPT='"$(abspath docs/ouro-gdb.py)"'
+	-DOURO_GDB_SCRIPT='"$(abspath docs/ouro-gdb.py)"' \
+	-DOURO_PUBLIC_HEADERS='$(PUBLIC_HEADERS:%="%",)'
+
+PUBLIC_HEADERS = $(abspath $(ENGINE_HEADERS) $(PROTO_HEADERS))
 
 ALL_CPPFLAGS = $(DEFINES) -D_GNU_SOURCE $(INCLUDES) $(DEPS_CPPFLAGS) $(CPPFLAGS)
 ALL_CFLAGS = $(C_WARNINGS) $(CFLAGS) -std=gnu17 $(CODEGEN) $(SAN_FLAGS)
@@ -490,8 +497,12 @@ $(CXX_PROGRAMS): %: %.o $(STATIC_LIBS) Makefile
 	$(call say,LD)$(CXX) $(PROGRAM_LDFLAGS) -o $@ $< $(STATIC_LIBS) $(PROTO_LIBS) $(ENGINE_LIBS) \
 		-lbenchmark
 
+# What the objects in here call passes through tests/account.c, and where a task suspends through
+# tests/cancel_test.c; not what shared libraries call.
+WRAPPED = aligned_alloc calloc free malloc mmap munmap pthread_create pthread_join realloc strdup \
+	strndup ouro__task_give_way ouro__task_give_way_to_turn ouro__task_park ouro__task_sleep_until
 $(TESTS): $(TEST_OBJECTS) $(STATIC_LIBS) Makefile
-	$(call say,LD)$(CC) $(PROGRAM_LDFLAGS) -o $@ $(TEST_OBJECTS) $(STATIC_LIBS) $(PROTO_LIBS) \
+	$(call say,LD)$(CC) $(PROGRAM_LDFLAGS) $(WRAPPED:%=-Wl,--wrap=%) -o $@ $(TEST_OBJECTS) $(STATIC_LIBS) $(PROTO_LIBS) \
 		$(ENGINE_LIBS) -lcunit
 
 # Static, so that qemu needs no aarch64 libraries.

@@ -152,6 +152,7 @@ static void test_lines_tell_what_tasks_wait_for_and_since_when(void)
  */
 static int dump_without_deadlines(void *arg)
 {
+    ouro_task_id receiver;
     char *text;
     int fds[2], since = -1;
 
@@ -160,14 +161,16 @@ static int dump_without_deadlines(void *arg)
     (void) usleep(500000);
     for (int i = 0; i < 100; i++) /* some turns */
         CU_ASSERT_EQUAL(ouro_yield(), 0);
-    (void) ouro_spawn(receive, &fds[1]);
+    receiver = ouro_spawn(receive, &fds[1]);
     CU_ASSERT_EQUAL(ouro_yield(), 0);
     text = dump();
     CU_ASSERT_EQUAL(sscanf(strstr(line_about(text, "receive"), ", for "), ", for %d ms", &since),
                     1);
     CU_ASSERT(since >= 0 && since < 400);
     free(text);
-    return 0; /* the receiver is cancelled when main ends */
+    CU_ASSERT_EQUAL(ouro_cancel_join(receiver, NULL), 0);
+    close_pair(fds);
+    return 0;
 }
 
 static void test_since_when_is_known_without_deadlines(void)

@@ -5,7 +5,8 @@
  * usage: ouro_tests [SUITE [TEST]]      a suite is named after the file it tests
  *
  * Each test has a watchdog: one that takes longer than OURO_WATCHDOG seconds (60) ends the run
- * with its name. The last line counts tests: "N passed, N failed, N skipped".
+ * with its name. A test must leave as many fds, threads, stacks and as much memory as it found.
+ * The last line counts tests: "N passed, N failed, N skipped".
  */
 #include <signal.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "account.h"
 #include "test.h"
 
 #define WATCHDOG_SECONDS 60 /* the slowest takes about two; fifty times as much under Valgrind */
@@ -39,6 +41,7 @@
 #define OTHER_SUITES(SUITE) \
     SUITE(address)          \
     SUITE(buffer_pool)      \
+    SUITE(cancel)           \
     SUITE(coro_avx512)      \
     SUITE(datagram)         \
     SUITE(dial)             \
@@ -59,6 +62,7 @@
     SUITE(loop)             \
     SUITE(mailbox)          \
     SUITE(offload)          \
+    SUITE(no_memory)        \
     SUITE(op)               \
     SUITE(overflow)         \
     SUITE(process)          \
@@ -179,6 +183,7 @@ static void bite(int number)
 
 static void run_and_count(const struct suite *suite, const struct test *test)
 {
+    struct account before;
     unsigned failures;
 
     running_suite = suite->name;
@@ -186,7 +191,9 @@ static void run_and_count(const struct suite *suite, const struct test *test)
     skip_reason = NULL;
     (void) fflush(stdout); /* tests fork */
     (void) alarm(watchdog_seconds);
+    account_take(&before);
     failures = run_test(test);
+    failures += !account_is_balanced(&before);
     (void) alarm(0);
     if (failures)
         failed++;
@@ -229,6 +236,7 @@ int main(int argc, char **argv)
     if (seconds)
         watchdog_seconds = (unsigned) strtoul(seconds, NULL, 10);
     take_kernel_ring();
+    account_warm_up(test_kernel_ring());
     (void) sigaction(SIGALRM, &watchdog, NULL);
 #ifndef OURO_MINI_CUNIT
     if (CU_initialize_registry() != CUE_SUCCESS)

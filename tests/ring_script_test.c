@@ -972,7 +972,7 @@ static void test_name_in_use_cannot_be_bound(void)
 
 static void test_bind_twice_is_refused(void)
 {
-    SCRIPT(ALL, SOCKET(L), BIND(L), BIND_LIKE(L, NOBODY, -EINVAL), CONNECTED,
+    SCRIPT(ALL, SOCKET(L), BIND(L), BIND_LIKE(L, NOBODY, -EINVAL), CLOSE(L, 0), CONNECTED,
            BIND_LIKE(A, NOBODY, ANY), END);
 }
 
