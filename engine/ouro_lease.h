@@ -18,6 +18,9 @@
  *     }
  *     ouro_receiver_done(&receiver);
  *
+ * For datagrams there is ouro_receiver_init_datagram(), and ouro_receiver_next_from() tells who
+ * sent each.
+ *
  * An idle connection so holds no buffer, and a message costs no submission. A lease that is
  * kept is kept from all others of the loop: when no buffer is left, receivers wait, who
  * waited longest first, until some are given back. That is never an error.
@@ -30,6 +33,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "ouro_address.h"
 #include "ouro_base.h"
 
 OURO_BEGIN_DECLS
@@ -66,7 +70,7 @@ OURO_API OURO_TASK ssize_t ouro_lease_copy(const void *data, size_t len,
                                            struct ouro_lease *ret_lease);
 
 /*
- * Receives from one stream socket. It lives in the caller's memory and must not move; the
+ * Receives from one socket. It lives in the caller's memory and must not move; the
  * content is private. One task at a time may use it.
  */
 struct ouro_receiver {
@@ -90,6 +94,22 @@ struct ouro_receiver {
  */
 OURO_API void ouro_receiver_init(struct ouro_receiver *receiver, int fd, unsigned quota);
 
+/* How much of a buffer the sender's address takes: a datagram may have the rest. */
+#define OURO_DATAGRAM_HEAD 128
+
+/*
+ * ouro_receiver_init_datagram - a receiver for a datagram socket: UDP, or AF_UNIX's
+ * @fd:    bound or connected; otherwise as in ouro_receiver_init()
+ * @quota: as in ouro_receiver_init(). A socket that hears many senders wants more than the
+ *         default: what may come while its task is busy. When the buffers are held, datagrams
+ *         stay in the socket, where UDP loses what finds no room.
+ *
+ * Descriptors that come with a datagram are closed.
+ *
+ * Context: loop thread.
+ */
+OURO_API void ouro_receiver_init_datagram(struct ouro_receiver *receiver, int fd, unsigned quota);
+
 /*
  * ouro_receiver_next - the next bytes that arrive
  *
@@ -103,6 +123,25 @@ OURO_API void ouro_receiver_init(struct ouro_receiver *receiver, int fd, unsigne
  */
 OURO_API OURO_TASK ssize_t ouro_receiver_next(struct ouro_receiver *receiver,
                                               struct ouro_lease *ret_lease);
+
+/*
+ * ouro_receiver_next_from - the next datagram, and who sent it
+ * @ret_from: its `len` is 0 for a sender without a name, and on a receiver of a stream; may be
+ *            NULL, which is what ouro_receiver_next() does
+ *
+ * There is no end: 0 is an empty datagram, whose lease is of nothing. A socket that was shut down
+ * is silent.
+ *
+ * Context: task, may suspend; as ouro_receiver_next().
+ * Returns: how long the datagram is, and the lease, owned, as there; when it is longer than the
+ *          `len` of the lease, the rest did not fit into the buffer and is lost; -ECONNREFUSED,
+ *          once, when a datagram that a connected UDP socket sent reached nobody, and the next
+ *          call goes on; -EINVAL when buffers have no more than OURO_DATAGRAM_HEAD bytes; another
+ *          error of ouro_receiver_next().
+ */
+OURO_API OURO_TASK ssize_t ouro_receiver_next_from(struct ouro_receiver *receiver,
+                                                   struct ouro_lease *ret_lease,
+                                                   struct ouro_address *ret_from);
 
 /*
  * ouro_receiver_is_ready - whether ouro_receiver_next() would return at once

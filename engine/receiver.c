@@ -2,6 +2,9 @@
 /*
  * receiver.c - multishot receive into provided buffers; see ouro_lease.h
  *
+ * Of a stream it is RECV. Of datagrams it is RECVMSG, which puts a head before the bytes of each.
+ * The buffers keep it until they are lent: only prepare() and take() know the difference.
+ *
  * The operation is armed when somebody waits for bytes and there are none, and stays so
  * until it ends by itself, which it may do at any time, or is cancelled:
  *
@@ -41,6 +44,7 @@ struct receiver {
     uint16_t held_count; /* buffers in `received` and `leased` */
     bool is_counted;     /* in the dispatcher's in_flight_count */
     bool is_stopping;
+    bool is_datagram;
 };
 
 _Static_assert(sizeof(struct receiver) <= sizeof(struct ouro_receiver), "words is too small");
@@ -51,6 +55,31 @@ _Static_assert(_Alignof(struct receiver) <= _Alignof(struct ouro_receiver), "wor
 static struct receiver *receiver_of(struct ouro_receiver *receiver)
 {
     return (struct receiver *) (void *) receiver;
+}
+
+/* --- datagrams --------------------------------------------------------------------------- */
+
+/*
+ * What the kernel writes before the bytes. Longer than any address (of a Unix path without a
+ * NUL it tells 111 bytes), so that the bytes begin on a cache line.
+ */
+#define NAME_ROOM (OURO_DATAGRAM_HEAD - sizeof(struct io_uring_recvmsg_out))
+
+struct datagram_head {
+    struct io_uring_recvmsg_out out;
+    char name[NAME_ROOM];
+};
+
+/* All operations share it: with a name but no address for it, nobody writes to it. */
+static const struct msghdr datagram_message = {.msg_namelen = NAME_ROOM};
+
+static void read_sender(const struct datagram_head *head, struct ouro_address *ret_from)
+{
+    socklen_t max = sizeof(ret_from->un);
+
+    memset(ret_from, 0, sizeof(*ret_from));
+    ret_from->len = head->out.namelen < max ? head->out.namelen : max;
+    memcpy(&ret_from->un, head->name, ret_from->len);
 }
 
 /* --- the operation ----------------------------------------------------------------------- */
@@ -87,7 +116,11 @@ static void prepare(struct source *source, struct io_uring_sqe *sqe)
 {
     struct receiver *self = container_of(source, struct receiver, source);
 
-    io_uring_prep_recv_multishot(sqe, self->fd, NULL, 0, 0);
+    if (self->is_datagram)
+        io_uring_prep_recvmsg_multishot(sqe, self->fd,
+                                        (struct msghdr *) (uintptr_t) &datagram_message, MSG_TRUNC);
+    else
+        io_uring_prep_recv_multishot(sqe, self->fd, NULL, 0, 0);
     sqe->flags |= IOSQE_BUFFER_SELECT;
     sqe->buf_group = RING_BUFFER_GROUP;
 }
@@ -230,11 +263,14 @@ static int park(struct receiver *self, const struct wait_kind *kind, const char 
 
 /* --- leases ---------------------------------------------------------------------------------- */
 
-static void lend(struct buffer_pool *pool, struct buffer *buffer, struct ouro_lease *ret_lease)
+/* All of what is in the buffer but its first `head_len` bytes. */
+static void lend(struct buffer_pool *pool, struct buffer *buffer, uint32_t head_len,
+                 struct ouro_lease *ret_lease)
 {
     ouro__buffer_pool_lend(buffer);
-    *ret_lease = (struct ouro_lease) {
-        .data = ouro__buffer_pool_data(pool, buffer), .len = buffer->len, .buffer = buffer};
+    *ret_lease = (struct ouro_lease) {.data = ouro__buffer_pool_data(pool, buffer) + head_len,
+                                      .len = buffer->len - head_len,
+                                      .buffer = buffer};
 }
 
 void ouro_lease_release(struct ouro_lease *lease)
@@ -270,16 +306,14 @@ ssize_t ouro_lease_copy(const void *data, size_t len, struct ouro_lease *ret_lea
         return code;
     buffer->len = len < pool->bytes ? (uint32_t) len : pool->bytes;
     memcpy(ouro__buffer_pool_data(pool, buffer), data, buffer->len);
-    lend(pool, buffer, ret_lease);
+    lend(pool, buffer, /* head_len= */ 0, ret_lease);
     return (ssize_t) ret_lease->len;
 }
 
 /* --- receivers ------------------------------------------------------------------------------- */
 
-void ouro_receiver_init(struct ouro_receiver *receiver, int fd, unsigned quota)
+static void init(struct receiver *self, int fd, unsigned quota, bool is_datagram)
 {
-    struct receiver *self = receiver_of(receiver);
-
     if (quota == 0)
         quota = OURO_RECEIVER_QUOTA;
     *self = (struct receiver) {
@@ -287,11 +321,22 @@ void ouro_receiver_init(struct ouro_receiver *receiver, int fd, unsigned quota)
         .fd = fd,
         .result = NOTHING_YET,
         .quota = quota < UINT16_MAX ? (uint16_t) quota : UINT16_MAX,
+        .is_datagram = is_datagram,
     };
     list_init(&self->source.link);
     list_init(&self->waiter.link);
     list_init(&self->received);
     list_init(&self->leased);
+}
+
+void ouro_receiver_init(struct ouro_receiver *receiver, int fd, unsigned quota)
+{
+    init(receiver_of(receiver), fd, quota, /* is_datagram= */ false);
+}
+
+void ouro_receiver_init_datagram(struct ouro_receiver *receiver, int fd, unsigned quota)
+{
+    init(receiver_of(receiver), fd, quota, /* is_datagram= */ true);
 }
 
 bool ouro_receiver_is_ready(const struct ouro_receiver *receiver)
@@ -301,22 +346,63 @@ bool ouro_receiver_is_ready(const struct ouro_receiver *receiver)
     return !list_is_empty(&self->received) || self->result != NOTHING_YET;
 }
 
+static ssize_t take_datagram(struct buffer_pool *pool, struct buffer *buffer,
+                             struct ouro_lease *ret_lease, struct ouro_address *ret_from)
+{
+    struct datagram_head head;
+
+    memcpy(&head, ouro__buffer_pool_data(pool, buffer), sizeof(head)); /* it may be misaligned */
+    if (ret_from)
+        read_sender(&head, ret_from);
+    lend(pool, buffer, sizeof(head), ret_lease);
+    if (ret_lease->len == 0)
+        ouro_lease_release(ret_lease); /* who got no bytes need not give any back */
+    return (ssize_t) head.out.payloadlen;
+}
+
+static ssize_t take_bytes(struct buffer_pool *pool, struct buffer *buffer,
+                          struct ouro_lease *ret_lease, struct ouro_address *ret_from)
+{
+    if (ret_from)
+        memset(ret_from, 0, sizeof(*ret_from));
+    lend(pool, buffer, /* head_len= */ 0, ret_lease);
+    return (ssize_t) ret_lease->len;
+}
+
 /* What is there; the receiver is ready. */
-static ssize_t take(struct receiver *self, struct buffer_pool *pool, struct ouro_lease *ret_lease)
+static ssize_t take(struct receiver *self, struct buffer_pool *pool, struct ouro_lease *ret_lease,
+                    struct ouro_address *ret_from)
 {
     struct list *node = list_shift(&self->received);
     int result = self->result;
 
     if (node) {
+        struct buffer *buffer = container_of(node, struct buffer, link);
+
         list_append(&self->leased, node);
-        lend(pool, container_of(node, struct buffer, link), ret_lease);
-        return (ssize_t) ret_lease->len;
+        return self->is_datagram ? take_datagram(pool, buffer, ret_lease, ret_from)
+                                 : take_bytes(pool, buffer, ret_lease, ret_from);
     }
     self->result = NOTHING_YET; /* asked again, the kernel says what is the case then */
     return result;
 }
 
+static int get_pool(const struct receiver *self, struct buffer_pool **ret_pool)
+{
+    int code = ouro__buffer_pool_get(ouro__dispatcher, ret_pool);
+
+    if (!code && self->is_datagram && (*ret_pool)->bytes <= OURO_DATAGRAM_HEAD)
+        return -EINVAL;
+    return code;
+}
+
 ssize_t ouro_receiver_next(struct ouro_receiver *receiver, struct ouro_lease *ret_lease)
+{
+    return ouro_receiver_next_from(receiver, ret_lease, NULL);
+}
+
+ssize_t ouro_receiver_next_from(struct ouro_receiver *receiver, struct ouro_lease *ret_lease,
+                                struct ouro_address *ret_from)
 {
     struct receiver *self = receiver_of(receiver);
     struct buffer_pool *pool;
@@ -326,11 +412,11 @@ ssize_t ouro_receiver_next(struct ouro_receiver *receiver, struct ouro_lease *re
     (void) ouro__dispatcher_task("ouro_receiver_next() needs a task");
     code = ouro__task_interruption();
     if (!code)
-        code = ouro__buffer_pool_get(ouro__dispatcher, &pool);
+        code = get_pool(self, &pool);
     if (code)
         return code;
     if (ouro_receiver_is_ready(receiver)) {
-        result = take(self, pool, ret_lease);
+        result = take(self, pool, ret_lease, ret_from);
         ouro__task_charge();
         return result;
     }
@@ -341,7 +427,7 @@ ssize_t ouro_receiver_next(struct ouro_receiver *receiver, struct ouro_lease *re
         if (code)
             return code; /* the error is for the next call: no other would tell of it */
     }
-    return take(self, pool, ret_lease);
+    return take(self, pool, ret_lease, ret_from);
 }
 
 void ouro_receiver_stop(struct ouro_receiver *receiver)

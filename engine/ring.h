@@ -26,6 +26,10 @@
  * provided buffer (IORING_CQE_F_BUFFER); without IORING_CQE_F_MORE it is the last, which
  * may come at any time and for no reason: submit again.
  *
+ * RECVMSG likewise, of datagrams (Linux 6.0), with a msghdr that has nothing but msg_namelen and
+ * with MSG_TRUNC: the buffer begins with struct io_uring_recvmsg_out and so much room for the
+ * sender's address. An empty datagram is the last of its operation.
+ *
  * Beside submission there are the calls that never block and have no good opcode
  * (socket(2), getsockname(2), ...): the second half of ring_backend.
  */

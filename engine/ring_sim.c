@@ -410,12 +410,25 @@ static void run(struct sim *sim, struct sim_op *op)
 
 /* --- taking SQEs --------------------------------------------------------------------- */
 
+/* With room for an address; the bytes go to the buffers, and control data nowhere. */
+static bool is_known_message(const struct io_uring_sqe *sqe)
+{
+    const struct msghdr *message = ouro__sim_address_of(sqe->addr);
+
+    return message && message->msg_namelen <= sizeof(struct sockaddr_storage) &&
+           message->msg_iovlen == 0 && message->msg_controllen == 0 && sqe->len == 1 &&
+           sqe->msg_flags == MSG_TRUNC;
+}
+
 /* A multishot receive into provided buffers: all else that SQEs can have is unknown here. */
 static bool is_known_multishot(const struct io_uring_sqe *sqe)
 {
-    return sqe->opcode == IORING_OP_RECV && sqe->flags == IOSQE_BUFFER_SELECT &&
-           sqe->ioprio == IORING_RECV_MULTISHOT && sqe->buf_group == RING_BUFFER_GROUP &&
-           !sqe->addr && !sqe->len && !sqe->off && !sqe->msg_flags;
+    if (sqe->flags != IOSQE_BUFFER_SELECT || sqe->ioprio != IORING_RECV_MULTISHOT ||
+        sqe->buf_group != RING_BUFFER_GROUP || sqe->off)
+        return false;
+    if (sqe->opcode == IORING_OP_RECVMSG)
+        return is_known_message(sqe);
+    return sqe->opcode == IORING_OP_RECV && !sqe->addr && !sqe->len && !sqe->msg_flags;
 }
 
 static bool is_known(const struct io_uring_sqe *sqe, const struct opcode *opcode)

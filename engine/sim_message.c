@@ -519,3 +519,40 @@ int ouro__sim_run_recvmsg(struct sim *sim, struct sim_op *op)
 {
     return move_all(sim, op, receive_once);
 }
+
+/* --- multishot RECVMSG --------------------------------------------------------------- */
+
+/* In a buffer: struct io_uring_recvmsg_out, room for as long a name as asked for, the bytes. */
+uint32_t ouro__sim_message_head(const struct sim_op *op)
+{
+    const struct msghdr *message = ouro__sim_address_of(op->sqe.addr);
+
+    return (uint32_t) sizeof(struct io_uring_recvmsg_out) + message->msg_namelen;
+}
+
+/* Sees no shutdown: see ouro__sim_events_for(). */
+int ouro__sim_message_fill(struct sim *sim, struct sim_op *op, void *data, uint32_t len)
+{
+    uint32_t head = ouro__sim_message_head(op);
+    char *bytes = data;
+    struct io_uring_recvmsg_out out;
+    struct sim_parcel parcel = {0};
+    int result;
+
+    if (len < head)
+        return -EFAULT;
+    result = ouro__sim_net_receive_parcel(sim->net, op->socket, bytes + head, len - head,
+                                          MSG_TRUNC | MSG_DONTWAIT, &parcel);
+    if (result < 0)
+        return result;
+    out = (struct io_uring_recvmsg_out) {
+        .namelen = parcel.name_len,
+        .payloadlen = (uint32_t) result,
+        .flags = (uint32_t) parcel.flags | (parcel.rights ? MSG_CTRUNC : 0),
+    };
+    memcpy(bytes, &out, sizeof(out));
+    memcpy(bytes + sizeof(out), &parcel.name,
+           least(parcel.name_len, head - (uint32_t) sizeof(out)));
+    ouro__sim_message_release(sim->net, parcel.rights);
+    return (int) (head + least((uint32_t) result, len - head));
+}

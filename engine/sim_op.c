@@ -19,7 +19,8 @@
 
 /*
  * The poll events that make another attempt worthwhile. A poll is told of the ends without
- * asking for them, POLLRDHUP included: there io_uring differs from poll(2).
+ * asking for them, POLLRDHUP included: there io_uring differs from poll(2). A multishot RECVMSG
+ * is not: on a socket that is shut down Linux (seen on 6.18) lets it wait for the next message.
  */
 unsigned ouro__sim_events_for(const struct sim_op *op)
 {
@@ -30,6 +31,9 @@ unsigned ouro__sim_events_for(const struct sim_op *op)
     };
     enum sim_wait queue = ouro__sim_opcode_of(op)->queue;
 
+    if (op->sqe.opcode == IORING_OP_RECVMSG && ouro__sim_is_multishot(op) &&
+        op->socket->type == SOCK_DGRAM && list_is_empty(&op->socket->messages))
+        return POLLERR;
     return by_queue[queue] | (queue == SIM_POLLERS ? op->sqe.poll32_events : 0);
 }
 
@@ -77,26 +81,34 @@ static const struct io_uring_buf *next_buffer(const struct sim *sim)
     return &sim->buffers->bufs[sim->buffer_head & sim->buffer_mask];
 }
 
+/* Receives into `data`; returns how many bytes of it are filled, or -errno. */
+typedef int fill_fn(struct sim *sim, struct sim_op *op, void *data, uint32_t len);
+
+static int fill_with_bytes(struct sim *sim, struct sim_op *op, void *data, uint32_t len)
+{
+    uint32_t readable = ouro__sim_net_readable(op->socket);
+
+    if (readable > 0)
+        len = ouro__sim_cut(sim, len < readable ? len : readable);
+    return ouro__sim_net_receive(sim->net, op->socket, data, len, 0);
+}
+
 /*
  * One completion's worth. The buffer is the program's from here on, and leaves the kernel's
  * hands together with the completion; at the end of the stream it may be named or not.
  */
-static int receive_once(struct sim *sim, struct sim_op *op, uint32_t *ret_flags)
+static int receive_once(struct sim *sim, struct sim_op *op, fill_fn *fill, uint32_t *ret_flags)
 {
     const struct io_uring_buf *buffer = next_buffer(sim);
-    uint32_t readable = ouro__sim_net_readable(op->socket);
     void *data;
-    uint32_t len;
     int moved;
 
     *ret_flags = 0;
     if (!buffer)
         return -ENOBUFS; /* the kernel looks for a buffer first, also when there are no bytes */
     data = ouro__sim_address_of(buffer->addr);
-    len = readable > 0 ? ouro__sim_cut(sim, buffer->len < readable ? buffer->len : readable)
-                       : buffer->len;
     asan_unpoison(data, buffer->len);
-    moved = ouro__sim_net_receive(sim->net, op->socket, data, len, 0);
+    moved = fill(sim, op, data, buffer->len);
     asan_poison(data, buffer->len);
     if (moved > 0 || (moved == 0 && ouro__sim_random_chance(&sim->random, 50))) {
         *ret_flags = IORING_CQE_F_BUFFER | (uint32_t) buffer->bid << IORING_CQE_BUFFER_SHIFT;
@@ -105,28 +117,45 @@ static int receive_once(struct sim *sim, struct sim_op *op, uint32_t *ret_flags)
     return moved;
 }
 
-/* Some of what has come, each part in a buffer and a completion of its own. */
-static int run_multishot_recv(struct sim *sim, struct sim_op *op)
+static bool has_more(const struct sim_socket *socket)
+{
+    return ouro__sim_net_readable(socket) > 0 ||
+           (socket->type == SOCK_DGRAM && !list_is_empty(&socket->messages));
+}
+
+/*
+ * Some of what has come, each part in a buffer and a completion of its own. One with no more
+ * than `head` bytes is the last: of a stream, because it ends; of datagrams, because Linux takes
+ * an empty one for an end.
+ */
+static int run_multishot(struct sim *sim, struct sim_op *op, fill_fn *fill, uint32_t head)
 {
     uint32_t flags;
     int moved;
 
     do {
-        moved = receive_once(sim, op, &flags);
-        if (moved <= 0 || ouro__sim_random_chance(&sim->random, WHIM_PERCENT) ||
+        moved = receive_once(sim, op, fill, &flags);
+        if (moved <= (int) head || ouro__sim_random_chance(&sim->random, WHIM_PERCENT) ||
             !ouro__sim_post_more(sim, op, moved, flags)) {
             op->cqe_flags = flags;
             return moved;
         }
-    } while (ouro__sim_net_readable(op->socket) > 0 && ouro__sim_random_chance(&sim->random, 50));
+    } while (has_more(op->socket) && ouro__sim_random_chance(&sim->random, 50));
     return SIM_GOES_ON;
 }
 
 static int run_recv(struct sim *sim, struct sim_op *op)
 {
     if (ouro__sim_is_multishot(op))
-        return run_multishot_recv(sim, op);
+        return run_multishot(sim, op, fill_with_bytes, /* head= */ 0);
     return transfer(sim, op, ouro__sim_net_receive, ouro__sim_net_readable(op->socket));
+}
+
+static int run_recvmsg(struct sim *sim, struct sim_op *op)
+{
+    if (ouro__sim_is_multishot(op))
+        return run_multishot(sim, op, ouro__sim_message_fill, ouro__sim_message_head(op));
+    return ouro__sim_run_recvmsg(sim, op);
 }
 
 static int run_send(struct sim *sim, struct sim_op *op)
@@ -260,8 +289,8 @@ const struct opcode ouro__sim_opcodes[IORING_OP_LAST] = {
                            HAS_SOCKET | HAS_ADDR | HAS_OFF | CAN_WAIT, SIM_WRITERS},
     [IORING_OP_RECV] = {"RECV", run_recv, inject_break, RECV_FLAGS, TRANSFERS, SIM_READERS},
     [IORING_OP_SEND] = {"SEND", run_send, inject_break, SEND_FLAGS, TRANSFERS, SIM_WRITERS},
-    [IORING_OP_RECVMSG] = {"RECVMSG", ouro__sim_run_recvmsg, inject_break,
-                           RECV_FLAGS | MSG_CMSG_CLOEXEC, TRANSFERS, SIM_READERS},
+    [IORING_OP_RECVMSG] = {"RECVMSG", run_recvmsg, inject_break, RECV_FLAGS | MSG_CMSG_CLOEXEC,
+                           TRANSFERS, SIM_READERS},
     [IORING_OP_SENDMSG] = {"SENDMSG", ouro__sim_run_sendmsg, inject_break, SEND_FLAGS, TRANSFERS,
                            SIM_WRITERS},
     [IORING_OP_READ] = {"READ", run_read, inject_break, 0, FD_TRANSFERS, SIM_READERS},

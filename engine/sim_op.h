@@ -149,7 +149,8 @@ unsigned ouro__sim_events_for(const struct sim_op *op);
 
 static inline bool ouro__sim_is_multishot(const struct sim_op *op)
 {
-    return op->sqe.opcode == IORING_OP_RECV && op->sqe.ioprio & IORING_RECV_MULTISHOT;
+    return (op->sqe.opcode == IORING_OP_RECV || op->sqe.opcode == IORING_OP_RECVMSG) &&
+           op->sqe.ioprio & IORING_RECV_MULTISHOT;
 }
 
 /* ring_sim.c: posts a completion that is not the last; false: there is no room for it. */
@@ -158,6 +159,12 @@ bool ouro__sim_post_more(struct sim *sim, const struct sim_op *op, int result, u
 /* sim_message.c */
 int ouro__sim_run_sendmsg(struct sim *sim, struct sim_op *op);
 int ouro__sim_run_recvmsg(struct sim *sim, struct sim_op *op);
+
+/* Likewise, multishot: what a provided buffer holds before the bytes of the message. */
+uint32_t ouro__sim_message_head(const struct sim_op *op);
+
+/* Receives one message into a provided buffer; returns how much of that is filled. */
+int ouro__sim_message_fill(struct sim *sim, struct sim_op *op, void *data, uint32_t len);
 
 /* ring_sim.c: the one operation that is about operations. */
 int ouro__sim_run_cancel(struct sim *sim, struct sim_op *op);

@@ -1850,6 +1850,21 @@ static void check_receiver(struct scene *scene)
     close_fds(scene);
 }
 
+static void open_datagram_receiver(struct scene *scene)
+{
+    open_datagrams(scene);
+    ouro_receiver_init_datagram(&scene->receiver, scene->fds[0], 4);
+}
+
+static int64_t call_receiver_next_from(struct scene *scene)
+{
+    struct ouro_address from;
+    struct ouro_lease lease;
+    ssize_t len = ouro_receiver_next_from(&scene->receiver, &lease, &from);
+
+    return take_lease(scene, len, &lease);
+}
+
 /* One that receives. */
 static void start_receiver(struct scene *scene)
 {
@@ -2108,6 +2123,8 @@ const struct row rows[] = {
      NULL, NULL},
     {"ouro_receiver_next", open_receiver, call_receiver_next, send_pieces, check_receiver, 0, NULL,
      NULL},
+    {"ouro_receiver_next_from", open_datagram_receiver, call_receiver_next_from, send_datagram,
+     check_receiver, 0, NULL, NULL},
     {"ouro_receiver_stop", start_receiver, call_receiver_stop, send_pieces, check_receiver,
      NEVER_INTERRUPTED, NULL, NULL},
     {"ouro_recv", open_pair, call_recv, send_pieces, check_result_arrived, 0, NULL, NULL},

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 #include "check.h"
-#include "loop.h"
+#include "datagram.h"
 #include "ouro_uring.h"
 
 #define SEEDS 8
@@ -26,21 +26,7 @@ static void run_on_all_rings(ouro_task_fn *fn, void *arg)
     CU_ASSERT_EQUAL(run_with("sim:seed=1,short=90", 0, fn, arg), 0);
 }
 
-static bool has_ipv6(void)
-{
-    struct ouro_address address;
-    int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    bool answer = !ouro_address_parse("[::1]:0", -1, &address) && fd >= 0 &&
-                  !bind(fd, &address.sockaddr, address.len);
-
-    if (fd >= 0)
-        (void) close(fd);
-    return answer;
-}
-
 /* --- sockets for the tests ----------------------------------------------------------------- */
-
-enum domain { UDP4, UDP6, UNIX };
 
 /* All three, IPv6 on the kernel's ring only where there is one. */
 static void run_on_all_domains(ouro_task_fn *fn)
@@ -53,37 +39,6 @@ static void run_on_all_domains(ouro_task_fn *fn)
     }
 }
 
-/* A socket that is bound to an address of nobody else's. */
-static int open_bound(enum domain domain, struct ouro_address *ret_address)
-{
-    static unsigned serial;
-    char text[64];
-    int fd;
-
-    if (domain == UNIX)
-        (void) snprintf(text, sizeof(text), "unix:@ouro-datagram-%d-%u", (int) getpid(), serial++);
-    else
-        (void) snprintf(text, sizeof(text), domain == UDP4 ? "127.0.0.1:0" : "[::1]:0");
-    CU_ASSERT_EQUAL(ouro_address_parse(text, -1, ret_address), 0);
-    fd = ouro_socket(ret_address->sockaddr.sa_family, SOCK_DGRAM, 0);
-    CU_ASSERT(fd >= 0);
-    CU_ASSERT_EQUAL(ouro_bind(fd, ret_address), 0);
-    CU_ASSERT_EQUAL(ouro_getsockname(fd, ret_address), 0);
-    return fd;
-}
-
-static bool is_same(const struct ouro_address *a, const struct ouro_address *b)
-{
-    char texts[2][OURO_ADDRESS_TEXT_MAX];
-
-    return !strcmp(ouro_address_format(a, texts[0]), ouro_address_format(b, texts[1]));
-}
-
-static void connect_fd(int fd, const struct ouro_address *address)
-{
-    CU_ASSERT_EQUAL(ouro_connect(fd, &address->sockaddr, address->len), 0);
-}
-
 /* Two sockets, each connected to the other. */
 static void open_connected(enum domain domain, int fds[2])
 {
@@ -93,16 +48,6 @@ static void open_connected(enum domain domain, int fds[2])
     fds[1] = open_bound(domain, &addresses[1]);
     connect_fd(fds[0], &addresses[1]);
     connect_fd(fds[1], &addresses[0]);
-}
-
-/* The number of the lowest free descriptor: it is the same again if none was leaked. */
-static int next_fd(void)
-{
-    int fd = ouro_socket(AF_INET, SOCK_STREAM, 0);
-
-    CU_ASSERT(fd >= 0);
-    CU_ASSERT_EQUAL(ouro_close(fd), 0);
-    return fd;
 }
 
 /* --- echo ---------------------------------------------------------------------------------- */
@@ -485,7 +430,7 @@ static int take_names(void *arg)
 {
     struct ouro_address bound, same, name;
     int fd = ouro_socket(AF_INET, SOCK_DGRAM, 0);
-    int other = open_bound(UDP4, &bound);
+    int other = open_privately(&bound);
     char byte;
 
     (void) arg;
