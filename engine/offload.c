@@ -220,7 +220,7 @@ static void end_thread(void)
     pool.has_last_ended = true;
     pool.last_ended = pthread_self();
     pool.thread_count--;
-    (void) pthread_cond_signal(&pool.ended);
+    (void) pthread_cond_broadcast(&pool.ended); /* several loops may wait for the last one */
     unlock();
     if (has_previous)
         (void) pthread_join(previous, NULL);
@@ -276,7 +276,9 @@ static void join_loop(struct ouro_loop *loop)
     (void) pthread_once(&once, watch_forks);
     loop->uses_offload = true;
     lock();
-    pool.loop_count++;
+    if (pool.loop_count++ == 0)
+        (void) pthread_cond_broadcast(
+            &pool.ended); /* who waits for the threads need not any more */
     if (!pool.thread_max)
         choose_threads(0);
     unlock();
