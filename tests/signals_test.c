@@ -6,6 +6,7 @@
  * far it came.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -396,6 +397,8 @@ static int kept_fd, real_stderr;
 static void keep_stderr(void)
 {
     kept_fd = memfd_create("stderr", 0);
+    (void) fcntl(kept_fd, F_SETFL,
+                 O_APPEND); /* threads write at once: a memfd's position has no lock */
     real_stderr = dup(STDERR_FILENO);
     (void) dup2(kept_fd, STDERR_FILENO);
 }
