@@ -399,8 +399,9 @@ check-valgrind: deps-test
 	done
 
 # What crosses threads, for SAN=thread with clang (gcc 12's TSan ends at 8,128 coroutines).
-# (By itself it ends children that fork from a process with several threads.)
-THREAD_SUITES = fork inbox loop mailbox offload process run shard signal_wait signals watchdog
+# (By itself it ends children that fork from a process with several threads. It holds signals back
+# until a thread calls what it intercepts, which a sleeping loop does not: no suite signal_wait.)
+THREAD_SUITES = fork inbox loop mailbox offload process run shard signals watchdog
 check-threads: deps-check
 	+@$(SUBMAKE) $(TESTS)
 	@for suite in $(THREAD_SUITES); do \
