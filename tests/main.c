@@ -235,6 +235,8 @@ int main(int argc, char **argv)
 
     if (seconds)
         watchdog_seconds = (unsigned) strtoul(seconds, NULL, 10);
+    (void) signal(SIGINT, SIG_DFL); /* a shell's background jobs inherit it as ignored */
+    (void) signal(SIGQUIT, SIG_DFL);
     take_kernel_ring();
     account_warm_up(test_kernel_ring());
     (void) sigaction(SIGALRM, &watchdog, NULL);
