@@ -178,7 +178,11 @@ int ouro_read_exact(int fd, void *buf, size_t len, size_t *ret_read)
 
 int ouro_pread_exact(int fd, void *buf, size_t len, int64_t offset, size_t *ret_read)
 {
-    return offset < 0 ? -EINVAL : read_exactly(fd, buf, len, (uint64_t) offset, ret_read);
+    if (offset >= 0)
+        return read_exactly(fd, buf, len, (uint64_t) offset, ret_read);
+    if (ret_read)
+        *ret_read = 0;
+    return -EINVAL;
 }
 
 int ouro_write_all(int fd, const void *buf, size_t len, size_t *ret_written)
@@ -188,7 +192,11 @@ int ouro_write_all(int fd, const void *buf, size_t len, size_t *ret_written)
 
 int ouro_pwrite_all(int fd, const void *buf, size_t len, int64_t offset, size_t *ret_written)
 {
-    return offset < 0 ? -EINVAL : write_all(fd, buf, len, (uint64_t) offset, ret_written);
+    if (offset >= 0)
+        return write_all(fd, buf, len, (uint64_t) offset, ret_written);
+    if (ret_written)
+        *ret_written = 0;
+    return -EINVAL;
 }
 
 /* --- a whole file ---------------------------------------------------------------------- */

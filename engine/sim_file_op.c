@@ -55,6 +55,13 @@ int ouro__sim_file_inject_transfer(struct sim *sim, struct sim_op *op)
 
 /* --- reading and writing ------------------------------------------------------------- */
 
+/* Linux takes no transfer that would end beyond the largest offset, whatever the file has. */
+static bool goes_too_far(const struct sim_op *op, uint32_t len)
+{
+    return op->socket->file && op->sqe.off != UINT64_MAX &&
+           op->sqe.off > (uint64_t) INT64_MAX - len;
+}
+
 static uint32_t length_of(const struct sim_op *op)
 {
     return op->sqe.len < SIM_TRANSFER_MAX ? op->sqe.len : SIM_TRANSFER_MAX;
@@ -91,6 +98,8 @@ int ouro__sim_file_run_read(struct sim *sim, struct sim_op *op)
 
     if (code)
         return code;
+    if (goes_too_far(op, len))
+        return -EINVAL;
     if (op->socket->file)
         return ouro__sim_file_read(op->socket, buf, ouro__sim_cut(sim, len), offset_of(&offset));
     if (len > ouro__sim_pipe_readable(op->socket))
@@ -109,6 +118,8 @@ int ouro__sim_file_run_write(struct sim *sim, struct sim_op *op)
 
     if (code)
         return code;
+    if (goes_too_far(op, len))
+        return -EINVAL;
     if (op->socket->file)
         return ouro__sim_file_write(op->socket, buf, ouro__sim_cut(sim, len), offset_of(&offset));
     if (len > PIPE_BUF) /* up to so much is never cut */
@@ -196,6 +207,8 @@ int ouro__sim_file_run_fsync(struct sim *sim, struct sim_op *op)
 int ouro__sim_file_run_fallocate(struct sim *sim, struct sim_op *op)
 {
     (void) sim;
+    if ((int64_t) op->sqe.off < 0 || (int64_t) op->sqe.addr <= 0)
+        return -EINVAL;
     if (op->socket->file)
         return ouro__sim_file_allocate(op->socket, (int) op->sqe.len, op->sqe.off, op->sqe.addr);
     return op->socket->pipe ? -ESPIPE : -ENODEV;

@@ -647,6 +647,8 @@ static int read_whole_files(void *arg)
     CU_ASSERT_EQUAL(ouro_read_file(path, LARGE - 1, &data, &len), OURO_ELIMIT);
     CU_ASSERT_EQUAL(ouro_read_file(path, 1, &data, &len), OURO_ELIMIT);
     CU_ASSERT_PTR_NULL(data);
+    CU_ASSERT_EQUAL(ouro_pread(fd, bytes, 2, INT64_MAX - 1), -EINVAL);
+    CU_ASSERT_EQUAL(ouro_pwrite(fd, bytes, 2, INT64_MAX - 1), -EINVAL);
     CU_ASSERT_EQUAL(ouro_read_file(path, SIZE_MAX, &data, &len), 0);
     CU_ASSERT_EQUAL(len, LARGE);
     free(data);
@@ -655,6 +657,12 @@ static int read_whole_files(void *arg)
     CU_ASSERT_EQUAL(ouro_read_exact(fd, bytes, 0, &written), 0);
     CU_ASSERT_EQUAL(ouro_read_exact(fd, bytes, 1, &written), OURO_EEOF);
     CU_ASSERT_EQUAL(ouro_pread_exact(fd, bytes, 1, -1, NULL), -EINVAL);
+    written = 7;
+    CU_ASSERT_EQUAL(ouro_pread_exact(fd, bytes, 1, -1, &written), -EINVAL);
+    CU_ASSERT_EQUAL(written, 0);
+    written = 7;
+    CU_ASSERT_EQUAL(ouro_pwrite_all(fd, bytes, 1, -1, &written), -EINVAL);
+    CU_ASSERT_EQUAL(written, 0);
     CU_ASSERT_EQUAL(ouro_close(fd), 0);
     CU_ASSERT_EQUAL(ouro_read_file(scratch_path(arg, "no"), 1, &data, &len), -ENOENT);
     CU_ASSERT_EQUAL(ouro_read_file(scratch_path(arg, "."), 1, &data, &len), -EISDIR);
