@@ -204,6 +204,11 @@ static int set_nonblocking(struct ring *ring, int fd)
     return flags;
 }
 
+static bool is_pipe(struct ring *ring, int fd)
+{
+    return counted(ring, fcntl(fd, F_GETPIPE_SZ)) >= 0;
+}
+
 /*
  * SPLICE_F_NONBLOCK is about pipes only: what is no pipe waits unless it has O_NONBLOCK. That must
  * not stay set: it is the user's, other processes may share it, and io_uring looks at it when it
@@ -212,9 +217,10 @@ static int set_nonblocking(struct ring *ring, int fd)
 static int uring_splice(struct ring *ring, int fd_in, int64_t *offset_in, int fd_out,
                         int64_t *offset_out, size_t len, unsigned flags)
 {
-    bool is_from_pipe = counted(ring, fcntl(fd_in, F_GETPIPE_SZ)) >= 0;
+    bool is_from_pipe = is_pipe(ring, fd_in);
+    bool is_between_pipes = is_from_pipe && is_pipe(ring, fd_out);
     int other = is_from_pipe ? fd_out : fd_in;
-    int other_flags = set_nonblocking(ring, other);
+    int other_flags = is_between_pipes ? O_NONBLOCK : set_nonblocking(ring, other);
     int result;
 
     if (other_flags < 0)
