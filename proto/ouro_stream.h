@@ -233,6 +233,8 @@ OURO_API OURO_TASK int ouro_stream_writev_all(struct ouro_stream *stream, const 
  * knows what the peer got. Past read_bytes_max reads fail with OURO_ELIMIT, also where the
  * stream ends just there; a write that would go past write_bytes_max fails with OURO_ELIMIT
  * and sends nothing. Bytes pushed back, and those that were buffered before, do not count.
+ * Another task may read or write meanwhile: its call keeps the time limit that it began with,
+ * and what it has read counts against the new read_bytes_max.
  *
  * Context: any thread.
  * Returns: 0; -EINVAL for negative times; -ENOMEM.

@@ -55,6 +55,11 @@ int ouro_stream_set_limits(struct ouro_stream *stream, const struct ouro_stream_
     if (!stream->limits && !(stream->limits = malloc(sizeof(*limits))))
         return -ENOMEM;
     *stream->limits = *limits;
+    /* Nobody gets that far, and inside it means something else. */
+    if (limits->read_bytes_max == USED_UP)
+        stream->limits->read_bytes_max = 0;
+    if (limits->write_bytes_max == USED_UP)
+        stream->limits->write_bytes_max = 0;
     return 0;
 }
 
@@ -82,6 +87,13 @@ static size_t spend(uint64_t *left, size_t len)
     return len;
 }
 
+/* What a read took; the limits may have been changed or taken away while it waited. */
+static size_t spend_read(struct ouro_stream *stream, ssize_t result)
+{
+    return stream->limits ? spend(&stream->limits->read_bytes_max, (size_t) result)
+                          : (size_t) result;
+}
+
 /* The stream's own read, within the limits. */
 static ssize_t read_below(struct ouro_stream *stream, void *buf, size_t len)
 {
@@ -101,11 +113,21 @@ static ssize_t read_below(struct ouro_stream *stream, void *buf, size_t len)
     if (is_limited)
         (void) ouro_timeout_end(&limit);
     if (result > 0)
-        (void) spend(&limits->read_bytes_max, (size_t) result);
+        (void) spend_read(stream, result);
     return result;
 }
 
-/* Likewise; a lease that goes past the limit is cut there, as nothing after it can be read. */
+/*
+ * Whether a lease might go past the limit: what would have to be cut off is lost for who takes the
+ * limit away then. No lease of a socket is longer than this.
+ */
+static bool is_near_limit(const struct ouro_stream *stream)
+{
+    return stream->limits && stream->limits->read_bytes_max &&
+           stream->limits->read_bytes_max < OURO_STREAM_BUFFER_MAX;
+}
+
+/* Likewise. */
 static ssize_t lease_below(struct ouro_stream *stream, struct ouro_lease *ret_lease)
 {
     struct ouro_stream_limits *limits = stream->limits;
@@ -123,7 +145,7 @@ static ssize_t lease_below(struct ouro_stream *stream, struct ouro_lease *ret_le
         (void) ouro_timeout_end(&limit);
     if (result <= 0)
         return result;
-    ret_lease->len = spend(&limits->read_bytes_max, ret_lease->len);
+    ret_lease->len = spend_read(stream, result);
     return (ssize_t) ret_lease->len;
 }
 
@@ -325,7 +347,7 @@ static ssize_t copy_to_lease(struct ouro_stream *stream, struct ouro_lease *ret_
 
 ssize_t ouro_stream_read_lease(struct ouro_stream *stream, struct ouro_lease *ret_lease)
 {
-    if (ouro_stream_buffered(stream) || !stream->ops->read_lease)
+    if (ouro_stream_buffered(stream) || !stream->ops->read_lease || is_near_limit(stream))
         return copy_to_lease(stream, ret_lease);
     return lease_below(stream, ret_lease);
 }

@@ -855,6 +855,9 @@ static int limit_bytes(void *arg)
     CU_ASSERT(leases(ends[1], "abcde"));
     CU_ASSERT_EQUAL(ouro_stream_read_lease(ends[1], &lease), OURO_ELIMIT);
     CU_ASSERT_EQUAL(ouro_stream_read(ends[1], large, sizeof(large)), OURO_ELIMIT);
+    CU_ASSERT_EQUAL(ouro_stream_set_limits(ends[1], NULL), 0);
+    CU_ASSERT_EQUAL(ouro_stream_read_exact(ends[1], large, 5, NULL), 0);
+    CU_ASSERT(!memcmp(large, "fghij", 5));
     CU_ASSERT_EQUAL(ouro_stream_set_limits(ends[1], &limits), 0);
     send_text(ends[0], "0123456789");
     CU_ASSERT(ouro_stream_read_exact(ends[1], large, 6, NULL) == OURO_ELIMIT);
@@ -870,6 +873,58 @@ static int limit_bytes(void *arg)
 static void test_size_limits_end_the_stream(void)
 {
     on_all_rings(limit_bytes);
+}
+
+struct waiting_reader {
+    struct ouro_stream *stream;
+    bool by_lease;
+    ssize_t result;
+};
+
+static int wait_for_one(void *arg)
+{
+    struct waiting_reader *self = arg;
+    struct ouro_lease lease = {.data = NULL};
+    char byte;
+
+    self->result = self->by_lease ? ouro_stream_read_lease(self->stream, &lease)
+                                  : ouro_stream_read(self->stream, &byte, 1);
+    ouro_lease_release(&lease);
+    return 0;
+}
+
+/* Limits can be taken away, and set anew, by a task that is not the reader. */
+static int change_limits_of_a_read(void *arg)
+{
+    static const struct ouro_stream_limits limits = {.read_timeout_ns = OURO_SECOND,
+                                                     .read_bytes_max = UINT64_MAX,
+                                                     .write_bytes_max = UINT64_MAX};
+    struct ouro_stream *ends[2];
+    int code = make_pair(ends);
+
+    (void) arg;
+    if (code)
+        return code;
+    CU_ASSERT_EQUAL(ouro_stream_set_limits(ends[0], &limits), 0);
+    for (int by_lease = 0; by_lease < 2; by_lease++) {
+        struct waiting_reader reader = {.stream = ends[1], .by_lease = by_lease};
+        ouro_task_id id;
+
+        CU_ASSERT_EQUAL(ouro_stream_set_limits(ends[1], &limits), 0);
+        id = ouro_spawn(wait_for_one, &reader);
+        CU_ASSERT_EQUAL(ouro_sleep(OURO_MILLISECOND), 0);
+        CU_ASSERT_EQUAL(ouro_stream_set_limits(ends[1], NULL), 0);
+        send_text(ends[0], "x");
+        CU_ASSERT_EQUAL(ouro_join(id, NULL), 0);
+        CU_ASSERT_EQUAL(reader.result, 1);
+    }
+    close_pair(ends);
+    return 0;
+}
+
+static void test_limits_can_be_changed_while_somebody_reads(void)
+{
+    on_all_rings(change_limits_of_a_read);
 }
 
 /* --- dialing ----------------------------------------------------------------------------- */
@@ -985,6 +1040,7 @@ const struct test stream_tests[] = {
     TEST(test_streams_stack),
     TEST(test_time_limits_end_a_call),
     TEST(test_size_limits_end_the_stream),
+    TEST(test_limits_can_be_changed_while_somebody_reads),
     TEST(test_dial_says_why_it_failed),
     TEST(test_dial_tries_one_address_after_the_other),
     TEST(test_dial_knows_unix_sockets),
