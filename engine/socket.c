@@ -26,6 +26,17 @@ static struct ring *ring_of_task(const char *caller)
     return &ouro__dispatcher->ring;
 }
 
+/*
+ * A Unix path that leaves no room for its NUL is told with one all the same: a length that is
+ * larger than the address, and that no call accepts (unix(7)).
+ */
+static void set_address(struct ouro_address *ret_address, const struct ouro_address *address)
+{
+    *ret_address = *address;
+    if (ret_address->len > sizeof(ret_address->un))
+        ret_address->len = sizeof(ret_address->un);
+}
+
 /* --- calls that never wait ------------------------------------------------------------ */
 
 int ouro_socket(int domain, int type, int protocol)
@@ -113,7 +124,7 @@ int ouro_getsockname(int fd, struct ouro_address *ret_address)
     int code = ring->backend->getsockname(ring, fd, &address.sockaddr, &address.len);
 
     if (!code)
-        *ret_address = address;
+        set_address(ret_address, &address);
     return code;
 }
 
@@ -124,7 +135,7 @@ int ouro_getpeername(int fd, struct ouro_address *ret_address)
     int code = ring->backend->getpeername(ring, fd, &address.sockaddr, &address.len);
 
     if (!code)
-        *ret_address = address;
+        set_address(ret_address, &address);
     return code;
 }
 
@@ -164,7 +175,7 @@ int ouro_accept(int fd, struct ouro_address *ret_address)
     }
     result = (int) ouro__op_call(&op, OP_INTERRUPTIBLE);
     if (result >= 0 && ret_address)
-        *ret_address = address;
+        set_address(ret_address, &address);
     return result;
 }
 

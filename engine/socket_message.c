@@ -71,6 +71,9 @@ ssize_t ouro_sendmsg(int fd, const struct msghdr *message, int flags)
 {
     ssize_t result;
 
+    /* MSG_WAITALL means nothing to a datagram, which must not wait in the ring all the same. */
+    if (flags & MSG_WAITALL && is_unix_datagram(fd))
+        flags &= ~MSG_WAITALL;
     if (flags & (MSG_DONTWAIT | MSG_WAITALL))
         return send_message(fd, message, flags);
     result = send_message(fd, message, flags | MSG_DONTWAIT);
@@ -120,7 +123,7 @@ ssize_t ouro_recvfrom(int fd, void *buf, size_t len, int flags, struct ouro_addr
     memset(&from, 0, sizeof(from));
     result = ouro_recvmsg(fd, &message, flags);
     if (result >= 0 && ret_from) {
-        from.len = message.msg_namelen;
+        from.len = message.msg_namelen < sizeof(from.un) ? message.msg_namelen : sizeof(from.un);
         *ret_from = from;
     }
     return result;

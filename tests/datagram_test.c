@@ -520,6 +520,7 @@ static int fill(int fd, const struct ouro_address *to)
 struct sending {
     int fd;
     const struct ouro_address *to;
+    int flags;
     ssize_t result;
     bool is_done;
     struct msghdr message;
@@ -529,7 +530,7 @@ static int send_one(void *arg)
 {
     struct sending *sending = arg;
 
-    sending->result = ouro_sendto(sending->fd, "y", 1, 0, sending->to);
+    sending->result = ouro_sendto(sending->fd, "y", 1, sending->flags, sending->to);
     sending->is_done = true;
     return 0;
 }
@@ -597,6 +598,18 @@ static int wait_for_room(void *arg)
     CU_ASSERT_EQUAL(ouro_cancel_join(task, NULL), 0);
     CU_ASSERT_EQUAL(sending.result, -ECANCELED);
 
+    sending.is_done = false;
+    sending.flags = MSG_WAITALL; /* which says nothing about datagrams */
+    task = ouro_spawn(send_one, &sending);
+    settle();
+    for (int i = 0; i < count; i++)
+        CU_ASSERT_EQUAL(ouro_recv(receiver, &byte, 1, 0), 1);
+    CU_ASSERT_EQUAL(ouro_recv(receiver, &byte, 1, 0), 1);
+    CU_ASSERT_EQUAL(byte, 'y');
+    CU_ASSERT_EQUAL(ouro_join(task, NULL), 0);
+    CU_ASSERT_EQUAL(sending.result, 1);
+
+    (void) fill(sending.fd, sending.to);
     sending.is_done = false;
     task = ouro_spawn(send_one, &sending);
     settle();
@@ -678,6 +691,37 @@ static void test_poll_tells_room_of_the_peer(void)
 }
 
 /* --- ends ---------------------------------------------------------------------------------------- */
+
+/* A path without room for its NUL has an address that a call takes again (unix(7)). */
+static int use_longest_path(void *arg)
+{
+    int fd = ouro_socket(AF_UNIX, SOCK_DGRAM, 0);
+    struct ouro_address address = {.un = {.sun_family = AF_UNIX}};
+    struct ouro_address found, from;
+    char path[sizeof(address.un.sun_path) + 1], byte;
+
+    (void) snprintf(path, sizeof(path), "/tmp/%*d", (int) sizeof(path) - 6, *(int *) arg);
+    for (char *at = path; *at; at++)
+        if (*at == ' ')
+            *at = '_';
+    memcpy(address.un.sun_path, path, sizeof(address.un.sun_path));
+    address.len = sizeof(address.un);
+    CU_ASSERT_EQUAL(ouro_bind(fd, &address), 0);
+    CU_ASSERT_EQUAL(ouro_getsockname(fd, &found), 0);
+    CU_ASSERT_EQUAL(found.len, sizeof(found.un));
+    CU_ASSERT_EQUAL(ouro_sendto(fd, "x", 1, 0, &found), 1);
+    CU_ASSERT_EQUAL(ouro_recvfrom(fd, &byte, 1, 0, &from), 1);
+    CU_ASSERT_EQUAL(ouro_sendto(fd, "y", 1, 0, &from), 1);
+    CU_ASSERT_EQUAL(ouro_recv(fd, &byte, 1, 0), 1);
+    CU_ASSERT_EQUAL(ouro_close(fd), 0);
+    (void) unlink(path); /* where the kernel made it */
+    return 0;
+}
+
+static void test_unix_path_without_a_nul_is_told_with_a_length_that_calls_take(void)
+{
+    run_on_all_rings(use_longest_path, &(int) {(int) getpid()});
+}
 
 static int end_unix(void *arg)
 {
@@ -1116,6 +1160,7 @@ const struct test datagram_tests[] = {
     TEST(test_full_receiver_does_not_hold_up_another),
     TEST(test_poll_tells_room_of_the_peer),
     TEST(test_unix_datagrams_learn_of_ends),
+    TEST(test_unix_path_without_a_nul_is_told_with_a_length_that_calls_take),
     TEST(test_shutdown_ends_datagrams),
     TEST(test_socketpairs_talk),
     TEST(test_descriptor_is_passed_and_used),
