@@ -130,8 +130,10 @@ PROTO_SOURCES = \
 	proto/http1_parse.c \
 	proto/http1_reader.c \
 	proto/http1_write.c \
+	proto/http_app.c \
 	proto/http_client.c \
 	proto/http_connection.c \
+	proto/http_dispatch.c \
 	proto/http_exchange.c \
 	proto/http_router.c \
 	proto/http_server.c \

@@ -30,6 +30,7 @@
 #include <time.h>
 
 #include "http1_reader.h"
+#include "http_app.h"
 #include "http_connection.h"
 #include "http_exchange.h"
 #include "ouro_timer.h"
@@ -441,7 +442,7 @@ static void answer_request(struct http_connection *connection)
              head->content_length > connection->server->options.body_bytes_max)
         refuse(connection, 413);
     else
-        ouro__http_exchange_dispatch(&connection->exchange, connection->server->app);
+        ouro__http_dispatch(&connection->exchange, connection->server->app);
 }
 
 /* --- a connection's life ----------------------------------------------------------------- */

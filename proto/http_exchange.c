@@ -11,7 +11,6 @@
 
 #include "http1_write.h"
 #include "http_exchange.h"
-#include "http_server.h"
 
 /* --- memory that lasts as long as the exchange ------------------------------------------- */
 
@@ -20,7 +19,7 @@ struct arena_block {
     alignas(max_align_t) char data[];
 };
 
-static void *allocate(struct ouro_http_exchange *exchange, size_t size)
+void *ouro__http_exchange_allocate(struct ouro_http_exchange *exchange, size_t size)
 {
     size_t start = (exchange->arena_used + sizeof(void *) - 1) & ~(sizeof(void *) - 1);
     struct arena_block *block;
@@ -39,7 +38,7 @@ static void *allocate(struct ouro_http_exchange *exchange, size_t size)
 
 static char *copy_text(struct ouro_http_exchange *exchange, const char *text, size_t len)
 {
-    char *copy = allocate(exchange, len + 1);
+    char *copy = ouro__http_exchange_allocate(exchange, len + 1);
 
     if (!copy)
         return NULL;
@@ -150,7 +149,7 @@ int ouro_http_add_header(struct ouro_http_exchange *exchange, const char *name, 
     if (is_reserved(name) || !ouro__http1_is_token(name, strlen(name)) ||
         !ouro__http1_is_value(value, strlen(value)))
         return -EINVAL;
-    field = allocate(exchange, sizeof(*field));
+    field = ouro__http_exchange_allocate(exchange, sizeof(*field));
     if (!field)
         return -ENOMEM;
     field->next = NULL;
@@ -198,7 +197,7 @@ int ouro_http_replyf(struct ouro_http_exchange *exchange, int status, const char
     if (len < 0)
         return -EINVAL;
     if ((size_t) len >= sizeof(small)) {
-        body = allocate(exchange, (size_t) len + 1);
+        body = ouro__http_exchange_allocate(exchange, (size_t) len + 1);
         if (!body)
             return -ENOMEM;
         va_start(args, format);
@@ -244,7 +243,7 @@ const char *ouro_html_escape(struct ouro_http_exchange *exchange, const char *te
         return NULL;
     for (const char *at = text; *at; at++)
         len += entity_of(*at) ? strlen(entity_of(*at)) : 1;
-    escaped = end = allocate(exchange, len + 1);
+    escaped = end = ouro__http_exchange_allocate(exchange, len + 1);
     if (!escaped)
         return NULL;
     for (const char *at = text; *at; at++) {
@@ -255,91 +254,4 @@ const char *ouro_html_escape(struct ouro_http_exchange *exchange, const char *te
     }
     *end = '\0';
     return escaped;
-}
-
-/* --- finding and calling the handler ----------------------------------------------------- */
-
-/* RFC 9110 §15.5.6: a 405 has to say what would be allowed. */
-static int reply_allowed(struct ouro_http_exchange *exchange, int status,
-                         const char *const *methods, size_t count)
-{
-    size_t len = 1;
-    char *list, *end;
-    int code;
-
-    for (size_t i = 0; i < count; i++)
-        len += strlen(methods[i]) + 2;
-    list = end = allocate(exchange, len);
-    if (!list)
-        return -ENOMEM;
-    *end = '\0';
-    for (size_t i = 0; i < count; i++)
-        end = stpcpy(stpcpy(end, i ? ", " : ""), methods[i]);
-    code = ouro_http_add_header(exchange, "Allow", list);
-    if (code)
-        return code;
-    return status == 204 ? ouro_http_reply(exchange, 204, NULL, NULL, 0)
-                         : ouro__http_exchange_reply_status(exchange, status);
-}
-
-/* RFC 9110 §9.3.7: about the server as a whole. */
-static int reply_to_asterisk(struct ouro_http_exchange *exchange, const struct ouro_http_app *app)
-{
-    const char *methods[HTTP_ROUTER_METHODS_MAX];
-    size_t count = ouro__http_router_methods(app->router, methods);
-
-    return reply_allowed(exchange, 204, methods, count);
-}
-
-static int split_path(struct ouro_http_exchange *exchange)
-{
-    const struct http1_head *request = exchange->request;
-    char *memory = allocate(exchange, request->path_len ? request->path_len : 1);
-
-    if (!memory)
-        return -ENOMEM;
-    /* RFC 3986 §6.2.3: "http://host" has the path "/", unwritten. */
-    if (!request->path_len)
-        return ouro__url_split_path("/", 1, memory, &exchange->segments);
-    return ouro__url_split_path(request->path, request->path_len, memory, &exchange->segments);
-}
-
-static int call_handler(struct ouro_http_exchange *exchange, const struct ouro_http_app *app)
-{
-    const struct http_endpoint *endpoint;
-    struct http_match match;
-
-    ouro__http_router_match(app->router, exchange->request->method, &exchange->segments, &match);
-    exchange->route = match.route;
-    if (match.allowed_count)
-        return reply_allowed(exchange, 405, match.allowed, match.allowed_count);
-    if (!match.route)
-        return ouro__http_exchange_reply_status(exchange, 404);
-    endpoint = match.route->endpoint;
-    return endpoint->handler(exchange, endpoint->arg);
-}
-
-void ouro__http_exchange_dispatch(struct ouro_http_exchange *exchange,
-                                  const struct ouro_http_app *app)
-{
-    int code;
-
-    if (exchange->request->form == HTTP1_AUTHORITY) {
-        (void) ouro__http_exchange_reply_status(exchange, 501); /* CONNECT is a proxy's */
-    } else if (exchange->request->form == HTTP1_ASTERISK) {
-        (void) reply_to_asterisk(exchange, app);
-    } else {
-        code = split_path(exchange);
-        if (code == OURO_EURL)
-            (void) ouro__http_exchange_reply_status(exchange, 400);
-        else if (code == OURO_ELIMIT)
-            (void) ouro__http_exchange_reply_status(exchange, 404);
-        else if (!code)
-            (void) call_handler(exchange, app);
-    }
-    /* A handler that failed, or forgot: its fields are not for that answer. */
-    if (!exchange->answered) {
-        exchange->answer_fields = NULL;
-        (void) ouro__http_exchange_reply_status(exchange, exchange->failure_status);
-    }
 }

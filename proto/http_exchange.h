@@ -61,14 +61,13 @@ int ouro__http_exchange_begin(struct ouro_http_exchange *exchange, const struct 
 
 void ouro__http_exchange_end(struct ouro_http_exchange *exchange);
 
+/* Memory that lasts as long as the exchange; NULL when there is none. */
+void *ouro__http_exchange_allocate(struct ouro_http_exchange *exchange, size_t size);
+
 /*
  * Answers with a text that says no more than the status, and does so once at most: errors
  * of the server's own. Returns as ouro_http_reply().
  */
 OURO_TASK int ouro__http_exchange_reply_status(struct ouro_http_exchange *exchange, int status);
-
-/* Finds the route and calls its handler, or answers in its place. Afterwards there is an answer. */
-OURO_TASK void ouro__http_exchange_dispatch(struct ouro_http_exchange *exchange,
-                                            const struct ouro_http_app *app);
 
 #endif /* OURO_HTTP_EXCHANGE_H */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * http_server.c - applications, and the loop that accepts connections for them
+ * http_server.c - the loop that accepts connections for an application
  *
  * See ouro_http_server.h; http_connection.c for what happens on a connection,
  * http_exchange.c for what a handler sees.
@@ -17,45 +17,6 @@
 
 /* For descriptors or memory to come back; meanwhile clients wait in the backlog. */
 #define SHORTAGE_PAUSE_NS (50 * OURO_MILLISECOND)
-
-/* --- applications ------------------------------------------------------------------------ */
-
-int ouro_http_app_create(struct ouro_http_app **ret_app)
-{
-    struct ouro_http_app *app = malloc(sizeof(*app));
-    int code = app ? ouro__http_router_create(&app->router) : -ENOMEM;
-
-    if (code) {
-        free(app);
-        return code;
-    }
-    *ret_app = app;
-    return 0;
-}
-
-void ouro_http_app_destroy(struct ouro_http_app *app)
-{
-    if (!app)
-        return;
-    ouro__http_router_destroy(app->router);
-    free(app);
-}
-
-int ouro_http_route(struct ouro_http_app *app, const char *method, const char *pattern,
-                    ouro_http_handler_fn *handler, void *arg)
-{
-    struct http_endpoint *endpoint = malloc(sizeof(*endpoint));
-    int code;
-
-    if (!endpoint)
-        return -ENOMEM;
-    endpoint->handler = handler;
-    endpoint->arg = arg;
-    code = ouro__http_router_add(app->router, method, pattern, endpoint);
-    if (code)
-        free(endpoint);
-    return code;
-}
 
 /* --- options ----------------------------------------------------------------------------- */
 

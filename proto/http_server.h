@@ -6,19 +6,8 @@
 #define OURO_HTTP_SERVER_PRIVATE_H
 
 #include "http1_write.h"
-#include "http_router.h"
 #include "ouro_http_server.h"
 #include "ouro_task.h"
-
-/* What a route leads to. */
-struct http_endpoint {
-    ouro_http_handler_fn *handler;
-    void *arg;
-};
-
-struct ouro_http_app {
-    struct http_router *router;
-};
 
 struct http_connection;
 
