@@ -130,11 +130,16 @@ PROTO_SOURCES = \
 	proto/http1_parse.c \
 	proto/http1_reader.c \
 	proto/http1_write.c \
+	proto/http_answer.c \
 	proto/http_app.c \
+	proto/http_body.c \
 	proto/http_client.c \
 	proto/http_connection.c \
 	proto/http_dispatch.c \
 	proto/http_exchange.c \
+	proto/http_output.c \
+	proto/http_reply.c \
+	proto/http_request.c \
 	proto/http_router.c \
 	proto/http_server.c \
 	proto/stream.c \

@@ -222,11 +222,9 @@ static void find_persistence(struct http1_head *head, const struct census *censu
     bool listed = census->count[CONNECTION];
     bool close = listed && ouro__http1_head_has_token(head, "connection", "close");
 
-    if (head->minor_version == 0)
-        head->keep_alive =
-            listed && !close && ouro__http1_head_has_token(head, "connection", "keep-alive");
-    else
-        head->keep_alive = !close;
+    head->asks_keep_alive =
+        listed && !close && ouro__http1_head_has_token(head, "connection", "keep-alive");
+    head->keep_alive = head->minor_version == 0 ? head->asks_keep_alive : !close;
 }
 
 /* --- requests ---------------------------------------------------------------------------- */

@@ -64,6 +64,7 @@ struct http1_head {
     uint64_t content_length;
     bool has_content_length; /* also where there is no body: the answer to HEAD */
     bool keep_alive;         /* the sender would keep the connection */
+    bool asks_keep_alive;    /* and says so in a field Connection */
 };
 
 /* Why a message is refused, and how a server says so. */

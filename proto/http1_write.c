@@ -118,7 +118,7 @@ void ouro__http1_write_field(struct http1_writer *writer, const char *name, cons
     ouro__http1_write_field_len(writer, name, value, strlen(value));
 }
 
-void ouro__http1_write_number(struct http1_writer *writer, const char *name, uint64_t value)
+void ouro__http1_write_digits(struct http1_writer *writer, uint64_t value)
 {
     char digits[20];
     size_t at = sizeof(digits);
@@ -127,7 +127,15 @@ void ouro__http1_write_number(struct http1_writer *writer, const char *name, uin
         digits[--at] = (char) ('0' + value % 10);
         value /= 10;
     } while (value);
-    ouro__http1_write_field_len(writer, name, digits + at, sizeof(digits) - at);
+    put(writer, digits + at, sizeof(digits) - at);
+}
+
+void ouro__http1_write_number(struct http1_writer *writer, const char *name, uint64_t value)
+{
+    put_token(writer, name);
+    put(writer, ": ", 2);
+    ouro__http1_write_digits(writer, value);
+    put(writer, "\r\n", 2);
 }
 
 void ouro__http1_write_end(struct http1_writer *writer)

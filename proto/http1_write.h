@@ -46,6 +46,9 @@ void ouro__http1_write_field_len(struct http1_writer *writer, const char *name, 
                                  size_t value_len);
 void ouro__http1_write_number(struct http1_writer *writer, const char *name, uint64_t value);
 
+/* A number alone, to be part of something. */
+void ouro__http1_write_digits(struct http1_writer *writer, uint64_t value);
+
 /* The empty line. */
 void ouro__http1_write_end(struct http1_writer *writer);
 

@@ -73,7 +73,7 @@ static int call_handler(struct ouro_http_exchange *exchange, const struct ouro_h
 
 void ouro__http_dispatch(struct ouro_http_exchange *exchange, const struct ouro_http_app *app)
 {
-    int code;
+    int code = 0;
 
     if (exchange->request->form == HTTP1_AUTHORITY) {
         (void) ouro__http_exchange_reply_status(exchange, 501); /* CONNECT is a proxy's */
@@ -86,11 +86,7 @@ void ouro__http_dispatch(struct ouro_http_exchange *exchange, const struct ouro_
         else if (code == OURO_ELIMIT)
             (void) ouro__http_exchange_reply_status(exchange, 404);
         else if (!code)
-            (void) call_handler(exchange, app);
+            code = call_handler(exchange, app);
     }
-    /* A handler that failed, or forgot: its fields are not for that answer. */
-    if (!exchange->answered) {
-        exchange->answer_fields = NULL;
-        (void) ouro__http_exchange_reply_status(exchange, exchange->failure_status);
-    }
+    ouro__http_exchange_finish(exchange, code);
 }

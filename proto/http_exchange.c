@@ -36,7 +36,7 @@ void *ouro__http_exchange_allocate(struct ouro_http_exchange *exchange, size_t s
     return block->data;
 }
 
-static char *copy_text(struct ouro_http_exchange *exchange, const char *text, size_t len)
+char *ouro__http_exchange_copy(struct ouro_http_exchange *exchange, const char *text, size_t len)
 {
     char *copy = ouro__http_exchange_allocate(exchange, len + 1);
 
@@ -51,6 +51,7 @@ void ouro__http_exchange_end(struct ouro_http_exchange *exchange)
 {
     struct arena_block *block;
 
+    free(exchange->body);
     while ((block = exchange->arena)) {
         exchange->arena = block->next;
         free(block);
@@ -58,22 +59,23 @@ void ouro__http_exchange_end(struct ouro_http_exchange *exchange)
 }
 
 int ouro__http_exchange_begin(struct ouro_http_exchange *exchange, const struct exchange_ops *ops,
-                              const struct http1_head *request)
+                              const struct http1_head *request,
+                              const struct ouro_http_serve_options *options)
 {
+    memset(exchange, 0, offsetof(struct ouro_http_exchange, segments));
+    exchange->segments.count = 0;
     exchange->ops = ops;
     exchange->request = request;
-    exchange->segments.count = 0;
-    exchange->route = NULL;
-    exchange->answer_fields = NULL;
-    exchange->answer_fields_end = &exchange->answer_fields;
-    exchange->answered = false;
     exchange->failure_status = 500;
-    exchange->arena = NULL;
-    exchange->arena_used = 0;
+    exchange->fields.end = &exchange->fields.first;
+    exchange->trailers.end = &exchange->trailers.first;
+    exchange->limits.body_bytes_max = options->body_bytes_max;
+    exchange->limits.body_timeout_ns = options->body_timeout_ns;
+    exchange->limits.handler_timeout_ns = options->handler_timeout_ns;
 
     exchange->path = request->path;
     if (request->path && request->path[request->path_len])
-        exchange->path = copy_text(exchange, request->path, request->path_len);
+        exchange->path = ouro__http_exchange_copy(exchange, request->path, request->path_len);
     return exchange->path || !request->path ? 0 : -ENOMEM;
 }
 
@@ -119,99 +121,6 @@ bool ouro_http_header_at(const struct ouro_http_exchange *exchange, size_t index
     *ret_name = request->fields[index].name;
     *ret_value = request->fields[index].value;
     return true;
-}
-
-ssize_t ouro_http_read(struct ouro_http_exchange *exchange, void *buf, size_t len)
-{
-    return exchange->ops->read(exchange, buf, len);
-}
-
-/* --- the answer -------------------------------------------------------------------------- */
-
-/* What only the connection can know. */
-static bool is_reserved(const char *name)
-{
-    static const char *const names[] = {"connection", "content-length",    "date",
-                                        "keep-alive", "transfer-encoding", "upgrade"};
-
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (ouro__http1_name_equals(name, strlen(name), names[i]))
-            return true;
-    return false;
-}
-
-int ouro_http_add_header(struct ouro_http_exchange *exchange, const char *name, const char *value)
-{
-    struct http_answer_field *field;
-
-    if (exchange->answered)
-        return -EALREADY;
-    if (is_reserved(name) || !ouro__http1_is_token(name, strlen(name)) ||
-        !ouro__http1_is_value(value, strlen(value)))
-        return -EINVAL;
-    field = ouro__http_exchange_allocate(exchange, sizeof(*field));
-    if (!field)
-        return -ENOMEM;
-    field->next = NULL;
-    field->name = copy_text(exchange, name, strlen(name));
-    field->value = copy_text(exchange, value, strlen(value));
-    if (!field->name || !field->value)
-        return -ENOMEM;
-    *exchange->answer_fields_end = field;
-    exchange->answer_fields_end = &field->next;
-    return 0;
-}
-
-int ouro_http_reply(struct ouro_http_exchange *exchange, int status, const char *content_type,
-                    const void *body, size_t len)
-{
-    struct http_answer answer = {
-        .status = status,
-        .content_type = content_type,
-        .body = body,
-        .body_len = len,
-        .fields = exchange->answer_fields,
-    };
-    int code;
-
-    if (exchange->answered)
-        return -EALREADY;
-    if (status < 200 || status > 599)
-        return -EINVAL;
-    code = exchange->ops->answer(exchange, &answer);
-    exchange->answered = code != -EINVAL && code != -ENOMEM;
-    return code;
-}
-
-int ouro_http_replyf(struct ouro_http_exchange *exchange, int status, const char *content_type,
-                     const char *format, ...)
-{
-    char small[512];
-    char *body = small;
-    va_list args;
-    int len;
-
-    va_start(args, format);
-    len = vsnprintf(small, sizeof(small), format, args);
-    va_end(args);
-    if (len < 0)
-        return -EINVAL;
-    if ((size_t) len >= sizeof(small)) {
-        body = ouro__http_exchange_allocate(exchange, (size_t) len + 1);
-        if (!body)
-            return -ENOMEM;
-        va_start(args, format);
-        (void) vsnprintf(body, (size_t) len + 1, format, args);
-        va_end(args);
-    }
-    return ouro_http_reply(exchange, status, content_type, body, (size_t) len);
-}
-
-int ouro__http_exchange_reply_status(struct ouro_http_exchange *exchange, int status)
-{
-    return exchange->answered ? -EALREADY
-                              : ouro_http_replyf(exchange, status, "text/plain; charset=utf-8",
-                                                 "%d %s\n", status, ouro__http1_reason(status));
 }
 
 /* --- escaping ---------------------------------------------------------------------------- */

@@ -2,6 +2,12 @@
 /*
  * http_exchange.h - one request and its answer, whatever version of HTTP carries them
  *
+ *     http_exchange.c   memory, the request's head; escaping
+ *     http_request.c    the request's body, forms, multipart
+ *     http_reply.c      answers: whole, streamed, redirects, cookies
+ *     http_events.c     answers that are a stream of events
+ *     http_gzip.c       compression of answers
+ *
  * The connection that carries an exchange embeds the struct and provides its ops.
  */
 #ifndef OURO_HTTP_EXCHANGE_H
@@ -10,64 +16,138 @@
 #include "http1_head.h"
 #include "http_router.h"
 #include "ouro_http_server.h"
+#include "ouro_stream.h"
 #include "url.h"
 
-struct ouro_http_exchange;
 struct arena_block;
+struct http_gzip;
 
-/* A field of the answer, as the handler added it. */
+/* The length of a body that nobody knows yet. */
+#define HTTP_LENGTH_UNKNOWN UINT64_MAX
+
+/* A field of the answer, or a trailer, as the handler added it. */
 struct http_answer_field {
     struct http_answer_field *next;
     const char *name;
     const char *value;
 };
 
+struct http_answer_fields {
+    struct http_answer_field *first;
+    struct http_answer_field **end;
+};
+
 struct http_answer {
     int status;
     const char *content_type; /* NULL: none */
-    const void *body;
-    size_t body_len;
     const struct http_answer_field *fields;
+    uint64_t length;  /* of the body; or HTTP_LENGTH_UNKNOWN */
+    const void *body; /* its first body_len bytes; the others follow by write() */
+    size_t body_len;
 };
 
 struct exchange_ops {
-    /* Sends the only answer. -EINVAL and -ENOMEM: nothing was sent. */
-    OURO_TASK int (*answer)(struct ouro_http_exchange *exchange, const struct http_answer *answer);
+    /* Begins the only answer; it is complete when body_len is length. -EINVAL and -ENOMEM:
+     * nothing was sent. */
+    OURO_TASK int (*begin)(struct ouro_http_exchange *exchange, const struct http_answer *answer);
+
+    /* More of the body, never more than its length. */
+    OURO_TASK int (*write)(struct ouro_http_exchange *exchange, const void *data, size_t len);
+
+    /* The body is complete. */
+    OURO_TASK int (*end)(struct ouro_http_exchange *exchange,
+                         const struct http_answer_field *trailers);
+
+    /* Sends what is buffered. */
+    OURO_TASK int (*flush)(struct ouro_http_exchange *exchange);
+
+    /* Answers with 101 and hands the connection over. */
+    OURO_TASK int (*upgrade_take)(struct ouro_http_exchange *exchange,
+                                  const struct http_answer *answer,
+                                  struct ouro_stream **ret_stream);
 
     /* As ouro_http_read(). */
     OURO_TASK ssize_t (*read)(struct ouro_http_exchange *exchange, void *buf, size_t len);
+
+    /* As ouro_http_peer(). */
+    int (*peer)(struct ouro_http_exchange *exchange, struct ouro_address *ret_address);
+};
+
+/*
+ *     UNANSWERED ──▶ ANSWERING ──▶ ANSWERED       any but ANSWERED ──▶ ABORTED
+ *          └──── a whole answer ────▶
+ */
+enum answer_progress {
+    UNANSWERED,
+    ANSWERING, /* the head is out, some of the body is not */
+    ANSWERED,
+    ABORTED /* the client must not take what it got for an answer */
+};
+
+/* Texts that were decoded from a query or a form. */
+struct http_pairs {
+    struct http_pair *pairs;
+    size_t count;
+    int error; /* 0, or why there are none */
+    bool are_read;
 };
 
 struct ouro_http_exchange {
     const struct exchange_ops *ops;
     const struct http1_head *request;
     const char *path; /* without the query */
-    struct url_path segments;
     const struct http_route *route;
-    struct http_answer_field *answer_fields;
-    struct http_answer_field **answer_fields_end;
-    bool answered;
+    struct ouro_http_route_options limits; /* of the route, without zeros */
+
+    enum answer_progress progress;
+    int status;         /* that was answered; 0: none yet */
     int failure_status; /* the answer when the handler gives none */
+    struct http_answer_fields fields;
+    struct http_answer_fields trailers;
+    uint64_t body_left; /* to be written; HTTP_LENGTH_UNKNOWN */
+    struct http_gzip *gzip;
+
+    char *body; /* the request's, as far as it was read for ouro_http_read_all() */
+    size_t body_len;
+    bool body_is_read; /* all of it */
+    struct http_pairs query;
+    struct http_pairs form;
 
     /* Memory that lasts as long as the exchange: a little here, the rest from the heap. */
     struct arena_block *arena;
     size_t arena_used;
+
+    /* From here on not cleared for each exchange. */
+    struct url_path segments;
     char arena_first[512];
 };
 
-/* Begins an exchange about `request`, which has to outlive it. Returns 0 or -ENOMEM. */
+/*
+ * Begins an exchange about `request`, which has to outlive it, as `ops`; its limits are those
+ * of the server until there is a route. Returns 0 or -ENOMEM.
+ */
 int ouro__http_exchange_begin(struct ouro_http_exchange *exchange, const struct exchange_ops *ops,
-                              const struct http1_head *request);
+                              const struct http1_head *request,
+                              const struct ouro_http_serve_options *options);
 
 void ouro__http_exchange_end(struct ouro_http_exchange *exchange);
 
 /* Memory that lasts as long as the exchange; NULL when there is none. */
 void *ouro__http_exchange_allocate(struct ouro_http_exchange *exchange, size_t size);
 
+/* The same, filled with a copy of the text and a NUL. */
+char *ouro__http_exchange_copy(struct ouro_http_exchange *exchange, const char *text, size_t len);
+
 /*
  * Answers with a text that says no more than the status, and does so once at most: errors
  * of the server's own. Returns as ouro_http_reply().
  */
 OURO_TASK int ouro__http_exchange_reply_status(struct ouro_http_exchange *exchange, int status);
+
+/*
+ * The handler has returned `code`. Sees to it that there is an answer, or none any more: one
+ * that was begun is completed if it can be, and else aborted.
+ */
+OURO_TASK void ouro__http_exchange_finish(struct ouro_http_exchange *exchange, int code);
 
 #endif /* OURO_HTTP_EXCHANGE_H */

@@ -6,9 +6,11 @@
  * http_exchange.c for what a handler sees.
  */
 #include <errno.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdlib.h>
+#include <stdbool.h>
+#include <string.h>
 
 #include "http_connection.h"
 #include "http_server.h"
@@ -17,6 +19,10 @@
 
 /* For descriptors or memory to come back; meanwhile clients wait in the backlog. */
 #define SHORTAGE_PAUSE_NS (50 * OURO_MILLISECOND)
+
+/* How many idle connections are closed at once when the server ends, and the pause after them. */
+#define DRAIN_STEP    256
+#define DRAIN_STEP_NS (10 * OURO_MILLISECOND)
 
 /* --- options ----------------------------------------------------------------------------- */
 
@@ -35,6 +41,14 @@ static void set_duration(int64_t *duration_ns, int64_t standard_ns)
         *duration_ns = OURO_FOREVER / 2;
 }
 
+static bool is_negative(const struct ouro_http_serve_options *options)
+{
+    return options->header_timeout_ns < 0 || options->body_timeout_ns < 0 ||
+           options->send_timeout_ns < 0 || options->idle_timeout_ns < 0 ||
+           options->linger_timeout_ns < 0 || options->drain_timeout_ns < 0 ||
+           options->handler_timeout_ns < 0 || options->request_timeout_ns < 0;
+}
+
 static int set_defaults(struct ouro_http_serve_options *options)
 {
     set_size(&options->line_bytes_max, 8 * 1024);
@@ -49,6 +63,12 @@ static int set_defaults(struct ouro_http_serve_options *options)
     set_duration(&options->idle_timeout_ns, 75 * OURO_SECOND);
     set_duration(&options->linger_timeout_ns, 2 * OURO_SECOND);
     set_duration(&options->drain_timeout_ns, 5 * OURO_SECOND);
+    set_duration(&options->handler_timeout_ns, OURO_FOREVER);
+    set_duration(&options->request_timeout_ns, OURO_FOREVER);
+    if (!options->body_rate_min)
+        options->body_rate_min = 240;
+    if (is_negative(options))
+        return -EINVAL;
     /* More than 16 MiB of head for each connection is more than anybody can want. */
     if (options->header_bytes_max < 64 || options->header_bytes_max > (size_t) 1 << 24 ||
         options->header_count_max > 1u << 16)
@@ -69,10 +89,11 @@ static int run_connection(void *arg)
     const struct accepted *accepted = arg;
     struct ouro_stream *stream;
 
+    accepted->server->report.connections++;
     if (ouro_stream_socket_take(accepted->fd, &stream))
         (void) ouro_close(accepted->fd);
     else
-        ouro__http_connection_run_take(accepted->server, stream);
+        (void) ouro__http_connection_run_take(accepted->server, stream);
     return 0;
 }
 
@@ -119,6 +140,18 @@ static int accept_connections(struct http_server *server, int listen_fd)
     }
 }
 
+/* --- the end ----------------------------------------------------------------------------- */
+
+/* Idle clients come back at once, to whoever answers then: a step at a time they are no crowd. */
+static void close_idle(struct http_server *server)
+{
+    int code = 0;
+
+    while (!code && ouro__http_connection_close_idle(server, DRAIN_STEP) == DRAIN_STEP)
+        code = ouro_sleep(DRAIN_STEP_NS);
+    (void) ouro__http_connection_close_idle(server, UINT_MAX);
+}
+
 /*
  * Handlers that run may finish, within the limit: behind a shield, as this task has been
  * cancelled as a rule. When time is up the group's wait cancels what is left, and goes on.
@@ -129,30 +162,88 @@ static void drain(struct http_server *server)
     struct ouro_timeout limit;
 
     server->draining = true;
-    ouro__http_connection_cancel_idle(server);
     ouro_shield_begin(&shield, OURO_FOREVER);
     ouro_timeout_begin(&limit, server->options.drain_timeout_ns);
+    close_idle(server);
     (void) ouro_group_wait(&server->connections);
     (void) ouro_timeout_end(&limit);
+    ouro__http_flusher_stop(&server->flusher);
     ouro_shield_end(&shield);
+    if (server->options.report)
+        *server->options.report = server->report;
+}
+
+/* --- serving ----------------------------------------------------------------------------- */
+
+static int start(struct http_server *server, struct ouro_http_app *app,
+                 const struct ouro_http_serve_options *options)
+{
+    int code;
+
+    memset(server, 0, sizeof(*server));
+    server->app = app;
+    if (options)
+        server->options = *options;
+    code = set_defaults(&server->options);
+    if (!code)
+        code = ouro__http_flusher_start(&server->flusher);
+    if (!code)
+        ouro_group_init_with(&server->connections, OURO_GROUP_INDEPENDENT);
+    return code;
 }
 
 int ouro_http_serve(struct ouro_http_app *app, int listen_fd,
                     const struct ouro_http_serve_options *options)
 {
-    struct http_server server = {.app = app};
+    struct http_server server;
     int one = 1;
-    int code;
+    int code = start(&server, app, options);
 
-    if (options)
-        server.options = *options;
-    code = set_defaults(&server.options);
     if (code)
         return code;
     /* Inherited by what is accepted. A Unix socket refuses it, and has no need of it. */
     (void) ouro_setsockopt(listen_fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-    ouro_group_init_with(&server.connections, OURO_GROUP_INDEPENDENT);
     code = accept_connections(&server, listen_fd);
     drain(&server);
     return code;
+}
+
+struct streaming {
+    struct http_server server;
+    struct ouro_stream *stream;
+    struct ouro_event done;
+    int code;
+};
+
+static int run_stream(void *arg)
+{
+    struct streaming *streaming = arg;
+
+    streaming->server.report.connections++;
+    streaming->code = ouro__http_connection_run_take(&streaming->server, streaming->stream);
+    ouro_event_set(&streaming->done);
+    return 0;
+}
+
+/* The connection has a task of its own here as well, so that it is drained like the others. */
+int ouro_http_serve_stream_take(struct ouro_http_app *app, struct ouro_stream *stream,
+                                const struct ouro_http_serve_options *options)
+{
+    struct streaming streaming = {.stream = stream};
+    struct ouro_spawn_options spawn = {.name = "http connection"};
+    int code = start(&streaming.server, app, options);
+
+    if (code) {
+        (void) ouro_stream_close(stream);
+        return code;
+    }
+    ouro_event_init(&streaming.done);
+    spawn.stack = streaming.server.options.stack;
+    code = ouro_group_spawn_with(&streaming.server.connections, run_stream, &streaming, &spawn);
+    if (code)
+        (void) ouro_stream_close(stream);
+    else
+        code = ouro_event_wait(&streaming.done);
+    drain(&streaming.server);
+    return code ? code : streaming.code;
 }

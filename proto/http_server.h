@@ -6,19 +6,22 @@
 #define OURO_HTTP_SERVER_PRIVATE_H
 
 #include "http1_write.h"
+#include "http_output.h"
 #include "ouro_http_server.h"
 #include "ouro_task.h"
 
 struct http_connection;
 
-/* One run of ouro_http_serve(). */
+/* One run of ouro_http_serve(), or of ouro_http_serve_stream_take(). */
 struct http_server {
-    const struct ouro_http_app *app;
+    struct ouro_http_app *app;
     struct ouro_http_serve_options options; /* without zeros */
     struct ouro_group connections;
+    struct http_flusher flusher;
     struct http_connection *first; /* all of them, for the drain */
     bool draining;
     struct http1_date date;
+    struct ouro_http_report report;
 };
 
 #endif /* OURO_HTTP_SERVER_PRIVATE_H */

@@ -26,8 +26,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "ouro_address.h"
 #include "ouro_base.h"
 #include "ouro_coro.h"
+#include "ouro_stream.h"
 
 OURO_BEGIN_DECLS
 
@@ -37,7 +39,8 @@ struct ouro_http_exchange;
 /*
  * Answers one request, in the task of its connection. Returns 0; an error, or a return
  * without an answer, makes the server answer 500 Internal Server Error. An error of
- * ouro_http_read() that is passed on makes it answer what that deserves.
+ * ouro_http_read() that is passed on makes it answer what that deserves. When the answer had
+ * begun, an error makes the server break off, in a way that the client sees.
  */
 typedef int ouro_http_handler_fn(struct ouro_http_exchange *exchange, void *arg);
 
@@ -70,21 +73,47 @@ OURO_API void ouro_http_app_destroy(struct ouro_http_app *app);
 OURO_API int ouro_http_route(struct ouro_http_app *app, const char *method, const char *pattern,
                              ouro_http_handler_fn *handler, void *arg);
 
+enum ouro_http_gzip { OURO_HTTP_GZIP_DEFAULT, OURO_HTTP_GZIP_ON, OURO_HTTP_GZIP_OFF };
+
+/* What holds for a route. */
+struct ouro_http_route_options {
+    uint64_t body_bytes_max;
+    int64_t body_timeout_ns;
+    int64_t handler_timeout_ns;
+    enum ouro_http_gzip gzip;
+};
+
+/* --- serving ----------------------------------------------------------------------------- */
+
+/* What a server has done until it ended. */
+struct ouro_http_report {
+    uint64_t connections; /* that were accepted */
+    uint64_t requests;    /* whose heads were read */
+    uint64_t aborted;     /* connections that ended in the middle of an answer */
+    uint64_t cut_off;     /* connections with a handler that the drain's limit has cancelled */
+};
+
 /* Limits of a server. Zero stands for the default, which is given behind each. */
 struct ouro_http_serve_options {
     size_t line_bytes_max;     /* request line; 414 beyond; 8 KiB */
     size_t header_bytes_max;   /* whole head, request line included; 431 beyond; 16 KiB */
     unsigned header_count_max; /* fields, trailers included; 431 beyond; 100 */
     uint64_t body_bytes_max;   /* what ouro_http_read() reads of one request; 413 beyond; 1 MiB */
+    uint64_t body_rate_min;    /* bytes a second, on average, after 5 s; 408 below; 240 */
 
-    int64_t header_timeout_ns; /* from a head's first byte to its last; 408; 5 s */
-    int64_t body_timeout_ns;   /* for the next piece of a body; 408; 30 s */
-    int64_t send_timeout_ns;   /* for the next 64 KiB of an answer; closes; 30 s */
-    int64_t idle_timeout_ns;   /* without a request; closes; 75 s */
-    int64_t linger_timeout_ns; /* for the peer to notice a close, see docs/http.md; 2 s */
-    int64_t drain_timeout_ns;  /* for handlers to finish when the server ends; 5 s */
+    int64_t header_timeout_ns;  /* from a head's first byte to its last; 408; 5 s */
+    int64_t body_timeout_ns;    /* for the next piece of a body; 408; 30 s */
+    int64_t handler_timeout_ns; /* for a handler, its reading and writing included; 503; none */
+    int64_t request_timeout_ns; /* from a head's first byte to the end of the handler; 408 while
+                                   the client is waited for, else 503; none */
+    int64_t send_timeout_ns;    /* for the next 64 KiB of an answer; closes; 30 s */
+    int64_t idle_timeout_ns;    /* without a request; closes; 75 s */
+    int64_t linger_timeout_ns;  /* for the peer to notice a close, see docs/http.md; 2 s */
+    int64_t drain_timeout_ns;   /* for handlers to finish when the server ends; 5 s */
 
     enum ouro_stack_class stack; /* of each connection's task, where handlers run */
+
+    struct ouro_http_report *report; /* NULL, or what is filled in when the server ends */
 };
 
 /*
@@ -93,8 +122,8 @@ struct ouro_http_serve_options {
  * @options:   NULL for defaults
  *
  * Cancelling the calling task is how to end it: nothing more is accepted, idle
- * connections are closed, handlers that run may finish within drain_timeout_ns, with
- * their answers saying "Connection: close", and are cancelled then.
+ * connections are closed, 256 at a time, handlers that run may finish within
+ * drain_timeout_ns, with their answers saying "Connection: close", and are cancelled then.
  *
  * Running out of descriptors or memory pauses accepting for a moment; what is connected
  * goes on.
@@ -102,10 +131,22 @@ struct ouro_http_serve_options {
  * Context: task, may suspend. One listening socket may be served by several tasks, one
  *          application by several threads.
  * Returns: -ECANCELED, -ETIMEDOUT after the drain; an error of accept(2) that no waiting
- *          will cure, also after the drain; -EINVAL for options that make no sense.
+ *          will cure, also after the drain; -EINVAL for options that make no sense; -ENOMEM.
  */
 OURO_API OURO_TASK int ouro_http_serve(struct ouro_http_app *app, int listen_fd,
                                        const struct ouro_http_serve_options *options);
+
+/*
+ * ouro_http_serve_stream_take - answer the requests that come on one stream
+ * @stream: any: TLS, a Unix socket, one end of a pair; it is closed in any case
+ *
+ * Context: task, may suspend. When it is cancelled, the request at hand is drained as above.
+ * Returns: 0 when the connection has ended, whoever ended it; -ECANCELED, -ETIMEDOUT;
+ *          -EINVAL, -ENOMEM.
+ */
+OURO_API OURO_TASK int ouro_http_serve_stream_take(struct ouro_http_app *app,
+                                                   struct ouro_stream *stream,
+                                                   const struct ouro_http_serve_options *options);
 
 /* --- the request ------------------------------------------------------------------------- */
 
@@ -152,6 +193,14 @@ OURO_API bool ouro_http_header_at(const struct ouro_http_exchange *exchange, siz
                                   const char **ret_name, const char **ret_value);
 
 /*
+ * ouro_http_peer - the address that the request came from
+ *
+ * Context: the handler's task.
+ * Returns: 0; -ENOTCONN, -ENOTSUP where there is none.
+ */
+OURO_API int ouro_http_peer(struct ouro_http_exchange *exchange, struct ouro_address *ret_address);
+
+/*
  * ouro_http_read - read up to `len` bytes of the request's body
  *
  * A client that asked first (Expect: 100-continue) is told to go ahead by the first read.
@@ -166,17 +215,36 @@ OURO_API bool ouro_http_header_at(const struct ouro_http_exchange *exchange, siz
 OURO_API OURO_TASK ssize_t ouro_http_read(struct ouro_http_exchange *exchange, void *buf,
                                           size_t len);
 
+/*
+ * ouro_http_read_all - read the whole body, or what ouro_http_read() has left of it
+ * @ret_data: followed by a NUL; a second call gives the same again
+ *
+ * Context: the handler's task, may suspend.
+ * Returns: 0; otherwise as ouro_http_read(); -ENOMEM.
+ */
+OURO_API OURO_TASK int ouro_http_read_all(struct ouro_http_exchange *exchange,
+                                          const char **ret_data, size_t *ret_len);
+
+/*
+ * ouro_http_trailer_at - the fields behind a body in chunks, once it was read to its end
+ * @index: from 0
+ *
+ * Returns: true; false when there are no more.
+ */
+OURO_API bool ouro_http_trailer_at(const struct ouro_http_exchange *exchange, size_t index,
+                                   const char **ret_name, const char **ret_value);
+
 /* --- the answer -------------------------------------------------------------------------- */
 
 /*
  * ouro_http_add_header - add a header field to the answer that is to follow
  *
- * The strings are copied. Date, Content-Length, Transfer-Encoding and Connection are the
- * server's own.
+ * The strings are copied. Date, Content-Length, Transfer-Encoding, Connection, Keep-Alive and
+ * Upgrade are the server's own; Content-Type is a parameter of the calls that answer.
  *
  * Context: the handler's task.
  * Returns: 0; -EINVAL for those, or for a name or value that HTTP does not allow;
- *          -EALREADY after the answer; -ENOMEM.
+ *          -EALREADY after the answer has begun; -ENOMEM.
  */
 OURO_API int ouro_http_add_header(struct ouro_http_exchange *exchange, const char *name,
                                   const char *value);
@@ -188,7 +256,8 @@ OURO_API int ouro_http_add_header(struct ouro_http_exchange *exchange, const cha
  * @body:         `len` bytes, borrowed; may be NULL when `len` is 0
  *
  * To HEAD, and with a status that has no body (204, 304), the head alone is sent. Small
- * answers are put together with those to other requests that are there already.
+ * answers are put together with those to other requests that are there already, and leave when
+ * the handler returns or suspends.
  *
  * Context: the handler's task, may suspend: when the client is slow.
  * Returns: 0; -EALREADY when it has been answered; -EINVAL for a bad status, or text that
@@ -202,6 +271,131 @@ OURO_API OURO_TASK int ouro_http_reply(struct ouro_http_exchange *exchange, int 
 OURO_API OURO_TASK OURO_PRINTF(4, 5) int ouro_http_replyf(struct ouro_http_exchange *exchange,
                                                           int status, const char *content_type,
                                                           const char *format, ...);
+
+/* ouro_http_reply_json - the same, with a text that is JSON already */
+OURO_API OURO_TASK int ouro_http_reply_json(struct ouro_http_exchange *exchange, int status,
+                                            const char *json);
+
+/*
+ * ouro_http_redirect - send the client to another place
+ * @status:   303: see there, by GET; 307: ask there again, as before; 308: from now on
+ * @location: a URL or a path, encoded as it is to be sent; never the client's own text unchecked
+ *
+ * Context, returns: as ouro_http_reply(); -EINVAL also for a status that is not 3xx.
+ */
+OURO_API OURO_TASK int ouro_http_redirect(struct ouro_http_exchange *exchange, int status,
+                                          const char *location);
+
+/* ouro_http_status - the status that was answered; 0: none yet. Context: the handler's task. */
+OURO_API int ouro_http_status(const struct ouro_http_exchange *exchange);
+
+/* --- streamed answers -------------------------------------------------------------------- */
+
+/*
+ * ouro_http_reply_begin - begin an answer whose body is written piece by piece
+ * @length: of the body, in bytes; -1 when it is not known: then it is sent in chunks, and to a
+ *          client of HTTP/1.0 up to the end of the connection
+ *
+ *     code = ouro_http_reply_begin(exchange, 200, "text/csv", -1);
+ *     while (!code && next_row(&row))
+ *         code = ouro_http_writef(exchange, "%d,%s\n", row.number, row.name);
+ *     return code;
+ *
+ * The handler's return ends the body, or ouro_http_reply_end() before that. A handler that
+ * returns an error, or has written less than `length`, makes the server abort the connection.
+ *
+ * Context, returns: as ouro_http_reply().
+ */
+OURO_API OURO_TASK int ouro_http_reply_begin(struct ouro_http_exchange *exchange, int status,
+                                             const char *content_type, int64_t length);
+
+/*
+ * ouro_http_write - write a piece of the body
+ * @data: borrowed; small pieces are copied, put together, and leave when the handler suspends
+ *
+ * To HEAD and the like nothing is sent, and all is counted.
+ *
+ * Context: the handler's task, may suspend: when the client is slow.
+ * Returns: 0; -EINVAL when no answer has begun, or it has ended; OURO_ELIMIT when it would be
+ *          more than the announced length: none of it is sent, and the connection will be
+ *          aborted; -ENOMEM, when another try is possible; -EPIPE after an error; an error of the
+ *          connection, which ends it.
+ */
+OURO_API OURO_TASK int ouro_http_write(struct ouro_http_exchange *exchange, const void *data,
+                                       size_t len);
+
+/* ouro_http_writef - the same with text made as by printf(3) */
+OURO_API OURO_TASK OURO_PRINTF(2, 3) int ouro_http_writef(struct ouro_http_exchange *exchange,
+                                                          const char *format, ...);
+
+/*
+ * ouro_http_flush - send what was written, now
+ *
+ * For a handler that computes for long: what suspends flushes anyway.
+ *
+ * Context, returns: as ouro_http_write().
+ */
+OURO_API OURO_TASK int ouro_http_flush(struct ouro_http_exchange *exchange);
+
+/*
+ * ouro_http_add_trailer - add a field behind the body
+ *
+ * Sent behind a body in chunks, if the client said "TE: trailers"; else dropped.
+ *
+ * Context: the handler's task.
+ * Returns: as ouro_http_add_header(); -EINVAL also for a name that RFC 9110 §6.5.1 excludes;
+ *          -EALREADY after the end of the answer.
+ */
+OURO_API int ouro_http_add_trailer(struct ouro_http_exchange *exchange, const char *name,
+                                   const char *value);
+
+/*
+ * ouro_http_reply_end - the body is complete
+ *
+ * Context: the handler's task, may suspend.
+ * Returns: 0, also when it was; -EINVAL when no answer has begun, or less than its length was
+ *          written: the connection will be aborted; an error of the connection.
+ */
+OURO_API OURO_TASK int ouro_http_reply_end(struct ouro_http_exchange *exchange);
+
+/*
+ * ouro_http_abort - end the connection instead of the answer
+ *
+ * When the handler returns, the client gets a reset.
+ *
+ * Context: the handler's task.
+ */
+OURO_API void ouro_http_abort(struct ouro_http_exchange *exchange);
+
+/* --- other protocols --------------------------------------------------------------------- */
+
+/*
+ * ouro_http_upgrade_requested - whether the client would change to a protocol
+ * @protocol: "websocket", ...; case does not count
+ *
+ * Context: the handler's task.
+ * Returns: whether Upgrade and Connection say so, in HTTP/1.1, and the request has no body.
+ */
+OURO_API bool ouro_http_upgrade_requested(const struct ouro_http_exchange *exchange,
+                                          const char *protocol);
+
+/*
+ * ouro_http_upgrade_take - answer 101, and go on in another protocol
+ * @ret_stream: the connection, now the handler's, who ends it with ouro_stream_close(). What the
+ *              client has sent behind its request comes first
+ *
+ * Fields that were added before (Sec-WebSocket-Accept, ...) are sent. The handler goes on in the
+ * task of the connection; the server's time limits don't count any more, its drain does.
+ *
+ * Context: the handler's task, may suspend.
+ * Returns: 0; -EINVAL when the client did not ask for it; -EALREADY; -ENOMEM; an error of the
+ *          connection.
+ */
+OURO_API OURO_TASK int ouro_http_upgrade_take(struct ouro_http_exchange *exchange,
+                                              const char *protocol,
+                                              struct ouro_stream **ret_stream);
+
+/* --- text -------------------------------------------------------------------------------- */
 
 /*
  * ouro_html_escape - make text safe to stand in HTML, between tags or in quoted attributes
