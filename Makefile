@@ -213,6 +213,7 @@ TEST_SOURCES = \
 	tests/http1_parse_test.c \
 	tests/http1_write_test.c \
 	tests/http_client_test.c \
+	tests/http_reply_test.c \
 	tests/http_router_test.c \
 	tests/http_server_test.c \
 	tests/inbox_test.c \

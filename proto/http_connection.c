@@ -213,9 +213,12 @@ static void linger(struct http_connection *connection)
 static void reset(struct http_connection *connection)
 {
     struct linger now = {.l_onoff = 1, .l_linger = 0};
-    int fd = ouro_stream_fd(connection->stream);
+    struct ouro_stream *stream = connection->stream;
+    int fd;
 
     connection->server->report.aborted++;
+    ouro_stream_consume(stream, ouro_stream_buffered(stream)); /* who reads on has no fd for us */
+    fd = ouro_stream_fd(stream);
     if (fd >= 0)
         (void) ouro_setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 }

@@ -2,23 +2,13 @@
 /*
  * http_server_test.c - tests of proto/http_server.c, http_connection.c and http_exchange.c
  *
- * Server and client are tasks of one loop: of the kernel's ring, of the simulated one, and
- * of a simulated one that cuts half of all transfers short. Numbers such as "HTTP 24" are the
- * rules of the list in docs/http.md.
+ * Numbers such as "HTTP 24" are the rules of the list in docs/http.md.
  */
 #include <errno.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "ouro.h"
-#include "ouro_http_server.h"
-#include "ouro_stream.h"
-
-#include "test.h"
+#include "http_harness.h"
 
 #define LATE_NS (200 * OURO_MILLISECOND)
 #define BIG_LEN 300000
@@ -183,177 +173,10 @@ static int create_app(struct ouro_http_app **ret_app)
     return code;
 }
 
-/* --- the server's side ------------------------------------------------------------------- */
-
-static struct {
-    struct ouro_http_app *app;
-    struct ouro_http_serve_options options; /* reset before each test */
-    struct ouro_address address;
-    int listener;
-    ouro_task_id task;
-} server;
-
-static int serve(void *arg)
+static void reset(void)
 {
-    (void) arg;
-    return ouro_http_serve(server.app, server.listener, &server.options);
-}
-
-static int start_server(void)
-{
-    int code = ouro_address_parse("127.0.0.1:0", -1, &server.address);
-
-    if (!code)
-        code = create_app(&server.app);
-    if (code)
-        return code;
-    server.listener = ouro_listen(&server.address, 0);
-    if (server.listener < 0)
-        return server.listener;
-    code = ouro_getsockname(server.listener, &server.address);
-    server.task = ouro_spawn(serve, NULL);
-    return code;
-}
-
-static void stop_server(void)
-{
-    int result = 0;
-
-    CU_ASSERT_EQUAL(ouro_cancel_join(server.task, &result), 0);
-    CU_ASSERT_EQUAL(result, -ECANCELED);
-    CU_ASSERT_EQUAL(ouro_close(server.listener), 0);
-    ouro_http_app_destroy(server.app);
-}
-
-/* What a test does while the server runs. */
-typedef void script_fn(void);
-
-static script_fn *script;
-static bool simulated; /* time is virtual */
-
-static int run_script(void *arg)
-{
-    int code = start_server();
-
-    (void) arg;
-    if (code)
-        return code;
-    script();
-    stop_server();
-    return 0;
-}
-
-static void run_on(const char *ring, script_fn *fn)
-{
-    struct ouro_run_options options = {.ring = ring};
-
-    script = fn;
-    simulated = strncmp(ring, "sim", 3) == 0;
     memset(&seen, 0, sizeof(seen));
-    CU_ASSERT_EQUAL(ouro_run(run_script, NULL, &options), 0);
 }
-
-static void on_all_rings(script_fn *fn)
-{
-    run_on(test_kernel_ring(), fn);
-    run_on(test_sim_ring(), fn);
-    run_on("sim:seed=1,short=50", fn);
-    memset(&server.options, 0, sizeof(server.options));
-}
-
-/* --- the client's side ------------------------------------------------------------------- */
-
-static char reply_text[2 * BIG_LEN];
-
-static struct ouro_stream *dial(void)
-{
-    struct ouro_stream *stream = NULL;
-
-    CU_ASSERT_EQUAL(ouro_dial("127.0.0.1", ouro_address_port(&server.address), NULL, &stream), 0);
-    return stream;
-}
-
-static void say(struct ouro_stream *stream, const char *text)
-{
-    CU_ASSERT_EQUAL(ouro_stream_write_all(stream, text, strlen(text)), 0);
-}
-
-/* Dates change; they are checked for their form, and taken out. */
-static void remove_dates(char *text)
-{
-    char *date;
-
-    while ((date = strstr(text, "Date: "))) {
-        char *end = strstr(date, "\r\n");
-
-        CU_ASSERT_EQUAL(end - date, 35);
-        CU_ASSERT_EQUAL(strncmp(date + 31, " GMT", 4), 0);
-        memmove(date, end + 2, strlen(end + 2) + 1);
-    }
-}
-
-/* All that comes until the server ends the connection. */
-static const char *read_all(struct ouro_stream *stream)
-{
-    size_t len = 0;
-    ssize_t result;
-
-    while ((result = ouro_stream_read(stream, reply_text + len, sizeof(reply_text) - 1 - len)) > 0)
-        len += (size_t) result;
-    CU_ASSERT_EQUAL(result, 0);
-    reply_text[len] = '\0';
-    remove_dates(reply_text);
-    return reply_text;
-}
-
-/* One connection: sends that, and returns all that comes. */
-static const char *ask(const char *request)
-{
-    struct ouro_stream *stream = dial();
-
-    if (!stream)
-        return "";
-    say(stream, request);
-    (void) read_all(stream);
-    (void) ouro_stream_close(stream);
-    return reply_text;
-}
-
-/* One answer of a connection that goes on; its length is known from Content-Length. */
-static const char *read_answer(struct ouro_stream *stream)
-{
-    const char *head, *length;
-    ssize_t len = ouro_stream_read_until(stream, "\r\n\r\n", 4, 4096, &head);
-    size_t body_len = 0;
-
-    CU_ASSERT(len > 0);
-    if (len <= 0)
-        return "";
-    memcpy(reply_text, head, (size_t) len);
-    reply_text[len] = '\0';
-    length = strstr(reply_text, "Content-Length: ");
-    if (length)
-        body_len = strtoul(length + 16, NULL, 10);
-    CU_ASSERT_EQUAL(ouro_stream_read_exact(stream, reply_text + len, body_len, NULL), 0);
-    reply_text[(size_t) len + body_len] = '\0';
-    remove_dates(reply_text);
-    return reply_text;
-}
-
-static bool has_ended(struct ouro_stream *stream)
-{
-    const char *data;
-
-    return ouro_stream_peek(stream, 1, &data) == 0;
-}
-
-static bool starts_with(const char *text, const char *start)
-{
-    return strncmp(text, start, strlen(start)) == 0;
-}
-
-#define CLOSE "Host: x\r\nConnection: close\r\n\r\n"
-#define GO_ON "Host: x\r\n\r\n"
 
 /* --- answers ----------------------------------------------------------------------------- */
 
@@ -477,9 +300,9 @@ static void keep_connections(void)
     say(stream, "\r\nGET /nowhere HTTP/1.1\r\n" GO_ON);
     CU_ASSERT(starts_with(read_answer(stream), "HTTP/1.1 404 "));
     say(stream, "GET /ok HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
-    CU_ASSERT_STRING_EQUAL(
-        read_answer(stream),
-        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\nok");
+    CU_ASSERT_STRING_EQUAL(read_answer(stream),
+                           "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: keep-alive\r\n"
+                           "Keep-Alive: timeout=75\r\n\r\nok");
     say(stream, "GET /ok HTTP/1.1\r\nHost: x\r\nConnection: x, Close\r\n\r\nGET /ok HTTP/1.1\r\n");
     CU_ASSERT_STRING_EQUAL(read_all(stream),
                            "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok");
@@ -553,9 +376,9 @@ static void pipeline_behind_a_sleeper(void)
                 "GET /late HTTP/1.1\r\n" GO_ON "GET /late HTTP/1.1\r\n" GO_ON);
     CU_ASSERT(starts_with(read_answer(stream), "HTTP/1.1 200 "));
     CU_ASSERT(starts_with(read_answer(stream), "HTTP/1.1 200 "));
-    CU_ASSERT(!simulated || ouro_now() == start);
+    CU_ASSERT(!server.is_simulated || ouro_now() == start);
     CU_ASSERT_PTR_NOT_NULL(strstr(read_answer(stream), "late"));
-    CU_ASSERT(!simulated || ouro_now() == start + LATE_NS);
+    CU_ASSERT(!server.is_simulated || ouro_now() == start + LATE_NS);
     CU_ASSERT_PTR_NOT_NULL(strstr(read_answer(stream), "late"));
     CU_ASSERT(ouro_now() - start >= 2 * LATE_NS);
     (void) ouro_stream_close(stream);
@@ -605,7 +428,7 @@ static void ask_as_a_crowd(void)
     CU_ASSERT_EQUAL(ouro_group_wait(&group), 0);
     CU_ASSERT_EQUAL(answered, 200);
     /* One after the other would be 40 seconds. */
-    CU_ASSERT(ouro_now() - start < (simulated ? 2 : 20) * LATE_NS);
+    CU_ASSERT(ouro_now() - start < (server.is_simulated ? 2 : 20) * LATE_NS);
 }
 
 static void test_handlers_sleep_side_by_side(void)
@@ -740,7 +563,7 @@ static void ask_before_sending(void)
     (void) ouro_stream_close(stream);
     CU_ASSERT(starts_with(ask("POST /ok HTTP/1.1\r\nExpect: tea\r\n" GO_ON), "HTTP/1.1 417 "));
     /* A client that did not wait need not be told. */
-    if (!simulated)
+    if (!server.is_simulated)
         CU_ASSERT(starts_with(ask("POST /echo HTTP/1.1\r\nExpect: 100-continue\r\n"
                                   "Content-Length: 5\r\n" CLOSE "hello"),
                               "HTTP/1.1 200 "));

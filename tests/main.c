@@ -56,6 +56,7 @@
     SUITE(http1_parse)      \
     SUITE(http1_write)      \
     SUITE(http_client)      \
+    SUITE(http_reply)       \
     SUITE(http_router)      \
     SUITE(http_server)      \
     SUITE(inbox)            \
