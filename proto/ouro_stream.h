@@ -17,6 +17,7 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+#include "ouro_address.h"
 #include "ouro_base.h"
 #include "ouro_lease.h"
 
@@ -59,6 +60,9 @@ struct ouro_stream_ops {
      * Returns 0 or an error.
      */
     OURO_TASK int (*detach)(struct ouro_stream *stream);
+
+    /* As ouro_stream_peer(); a stacked stream asks the one below. */
+    int (*peer)(struct ouro_stream *stream, struct ouro_address *ret_address);
 };
 
 /* Limits for one stream; 0: none. */
@@ -69,6 +73,8 @@ struct ouro_stream_limits {
     uint64_t write_bytes_max;
 };
 
+struct ouro_stream_extras; /* private */
+
 /* The fields are for ouro_stream_*() alone. */
 struct ouro_stream {
     const struct ouro_stream_ops *ops;
@@ -78,7 +84,7 @@ struct ouro_stream {
     size_t in_size;
     char *out; /* the first out_len bytes have been written and not flushed */
     size_t out_len;
-    struct ouro_stream_limits *limits; /* what is left of them; NULL: none were set */
+    struct ouro_stream_extras *extras; /* what was set for it; NULL: nothing */
 };
 
 /* No buffer grows beyond this; a call that would need more fails with OURO_ELIMIT. */
@@ -283,6 +289,30 @@ OURO_API int ouro_stream_fd(struct ouro_stream *stream);
  *          no byte is lost.
  */
 OURO_API OURO_TASK int ouro_stream_detach(struct ouro_stream *stream);
+
+/*
+ * ouro_stream_peer - whose bytes these are
+ *
+ * The address that ouro_stream_set_peer() was told, of this stream or of one below; else that of
+ * the socket's peer.
+ *
+ * Context: task.
+ * Returns: 0; -ENOTSUP when the stream has no such thing; -ENOTCONN when the socket has been
+ *          reset, or another -errno of getpeername(2).
+ */
+OURO_API int ouro_stream_peer(struct ouro_stream *stream, struct ouro_address *ret_address);
+
+/*
+ * ouro_stream_set_peer - what ouro_stream_peer() is to say, whatever is below
+ * @address: copied; NULL: the stream's own answer again
+ *
+ * For who knows better than the socket: a proxy protocol's header names the client behind the
+ * proxy.
+ *
+ * Context: any thread.
+ * Returns: 0; -EINVAL for a length that no address has; -ENOMEM.
+ */
+OURO_API int ouro_stream_set_peer(struct ouro_stream *stream, const struct ouro_address *address);
 
 /* How ouro_dial() connects. */
 struct ouro_dial_options {

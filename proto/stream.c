@@ -33,9 +33,56 @@ void ouro_stream_done(struct ouro_stream *stream)
 {
     free(stream->in);
     free(stream->out);
-    free(stream->limits);
+    free(stream->extras);
     stream->in = stream->out = NULL;
-    stream->limits = NULL;
+    stream->extras = NULL;
+}
+
+/* --- what few streams have ---------------------------------------------------------------- */
+
+struct ouro_stream_extras {
+    struct ouro_stream_limits limits; /* what is left of them */
+    bool has_limits;
+    bool has_peer;
+    struct ouro_address peer; /* in place of what the stream itself would say */
+};
+
+static int need_extras(struct ouro_stream *stream)
+{
+    if (!stream->extras)
+        stream->extras = calloc(1, sizeof(*stream->extras));
+    return stream->extras ? 0 : -ENOMEM;
+}
+
+static struct ouro_stream_limits *limits_of(const struct ouro_stream *stream)
+{
+    return stream->extras && stream->extras->has_limits ? &stream->extras->limits : NULL;
+}
+
+int ouro_stream_set_peer(struct ouro_stream *stream, const struct ouro_address *address)
+{
+    if (!address) {
+        if (stream->extras)
+            stream->extras->has_peer = false;
+        return 0;
+    }
+    if (address->len < sizeof(address->sockaddr.sa_family) ||
+        address->len > offsetof(struct ouro_address, len))
+        return -EINVAL;
+    if (need_extras(stream))
+        return -ENOMEM;
+    stream->extras->peer = *address;
+    stream->extras->has_peer = true;
+    return 0;
+}
+
+int ouro_stream_peer(struct ouro_stream *stream, struct ouro_address *ret_address)
+{
+    if (stream->extras && stream->extras->has_peer) {
+        *ret_address = stream->extras->peer;
+        return 0;
+    }
+    return stream->ops->peer ? stream->ops->peer(stream, ret_address) : -ENOTSUP;
 }
 
 /* --- limits ------------------------------------------------------------------------------ */
@@ -46,20 +93,21 @@ void ouro_stream_done(struct ouro_stream *stream)
 int ouro_stream_set_limits(struct ouro_stream *stream, const struct ouro_stream_limits *limits)
 {
     if (!limits) {
-        free(stream->limits);
-        stream->limits = NULL;
+        if (stream->extras)
+            stream->extras->has_limits = false;
         return 0;
     }
     if (limits->read_timeout_ns < 0 || limits->write_timeout_ns < 0)
         return -EINVAL;
-    if (!stream->limits && !(stream->limits = malloc(sizeof(*limits))))
+    if (need_extras(stream))
         return -ENOMEM;
-    *stream->limits = *limits;
+    stream->extras->limits = *limits;
+    stream->extras->has_limits = true;
     /* Nobody gets that far, and inside it means something else. */
     if (limits->read_bytes_max == USED_UP)
-        stream->limits->read_bytes_max = 0;
+        stream->extras->limits.read_bytes_max = 0;
     if (limits->write_bytes_max == USED_UP)
-        stream->limits->write_bytes_max = 0;
+        stream->extras->limits.write_bytes_max = 0;
     return 0;
 }
 
@@ -90,14 +138,15 @@ static size_t spend(uint64_t *left, size_t len)
 /* What a read took; the limits may have been changed or taken away while it waited. */
 static size_t spend_read(struct ouro_stream *stream, ssize_t result)
 {
-    return stream->limits ? spend(&stream->limits->read_bytes_max, (size_t) result)
-                          : (size_t) result;
+    struct ouro_stream_limits *limits = limits_of(stream);
+
+    return limits ? spend(&limits->read_bytes_max, (size_t) result) : (size_t) result;
 }
 
 /* The stream's own read, within the limits. */
 static ssize_t read_below(struct ouro_stream *stream, void *buf, size_t len)
 {
-    struct ouro_stream_limits *limits = stream->limits;
+    struct ouro_stream_limits *limits = limits_of(stream);
     struct ouro_timeout limit;
     ssize_t result;
     bool is_limited;
@@ -123,14 +172,15 @@ static ssize_t read_below(struct ouro_stream *stream, void *buf, size_t len)
  */
 static bool is_near_limit(const struct ouro_stream *stream)
 {
-    return stream->limits && stream->limits->read_bytes_max &&
-           stream->limits->read_bytes_max < OURO_STREAM_BUFFER_MAX;
+    const struct ouro_stream_limits *limits = limits_of(stream);
+
+    return limits && limits->read_bytes_max && limits->read_bytes_max < OURO_STREAM_BUFFER_MAX;
 }
 
 /* Likewise. */
 static ssize_t lease_below(struct ouro_stream *stream, struct ouro_lease *ret_lease)
 {
-    struct ouro_stream_limits *limits = stream->limits;
+    struct ouro_stream_limits *limits = limits_of(stream);
     struct ouro_timeout limit;
     ssize_t result;
     bool is_limited;
@@ -165,7 +215,7 @@ static int write_parts(struct ouro_stream *stream, const struct iovec *parts, si
 /* The stream's own write, within the limits. */
 static int write_below(struct ouro_stream *stream, const struct iovec *parts, size_t count)
 {
-    struct ouro_stream_limits *limits = stream->limits;
+    struct ouro_stream_limits *limits = limits_of(stream);
     struct ouro_timeout limit;
     size_t len = 0;
     bool is_limited;
@@ -680,6 +730,11 @@ static int socket_fd(struct ouro_stream *stream)
     return socket_of(stream)->reader || socket_of(stream)->error ? -EAGAIN : socket_of(stream)->fd;
 }
 
+static int socket_peer(struct ouro_stream *stream, struct ouro_address *ret_address)
+{
+    return ouro_getpeername(socket_of(stream)->fd, ret_address);
+}
+
 static const struct ouro_stream_ops socket_ops = {
     .name = "socket",
     .read = socket_read,
@@ -690,6 +745,7 @@ static const struct ouro_stream_ops socket_ops = {
     .read_lease = socket_read_lease,
     .writev = socket_writev,
     .detach = socket_detach,
+    .peer = socket_peer,
 };
 
 int ouro_stream_socket_take(int fd, struct ouro_stream **ret_stream)

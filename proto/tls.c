@@ -361,12 +361,18 @@ static int tls_close(struct ouro_stream *stream)
     return ouro_stream_close(below);
 }
 
+static int tls_peer(struct ouro_stream *stream, struct ouro_address *ret_address)
+{
+    return ouro_stream_peer(tls_of(stream)->below, ret_address);
+}
+
 static const struct ouro_stream_ops tls_ops = {
     .name = "tls",
     .read = tls_read,
     .write = tls_write,
     .shutdown_write = tls_shutdown_write,
     .close = tls_close,
+    .peer = tls_peer,
 };
 
 /* --- the handshake ------------------------------------------------------------------------- */

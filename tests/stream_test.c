@@ -927,6 +927,65 @@ static void test_limits_can_be_changed_while_somebody_reads(void)
     on_all_rings(change_limits_of_a_read);
 }
 
+/* --- peers ------------------------------------------------------------------------------- */
+
+static bool has_peer(struct ouro_stream *stream, const char *text)
+{
+    char buf[OURO_ADDRESS_TEXT_MAX];
+    struct ouro_address address;
+
+    return !ouro_stream_peer(stream, &address) && !strcmp(ouro_address_format(&address, buf), text);
+}
+
+static int ask_for_peers(void *arg)
+{
+    struct ouro_address own, other, wrong;
+    struct ouro_stream *ends[2], *top;
+    char text[OURO_ADDRESS_TEXT_MAX];
+    int code = make_pair(ends);
+
+    (void) arg;
+    if (code)
+        return code;
+    CU_ASSERT_EQUAL(ouro_getsockname(ouro_stream_fd(ends[0]), &own), 0);
+    CU_ASSERT(has_peer(ends[1], ouro_address_format(&own, text)));
+    CU_ASSERT_EQUAL(ouro_stream_set_peer(ends[1], NULL), 0); /* there was nothing to take away */
+    CU_ASSERT_EQUAL(ouro_address_parse("[2001:db8::1]:77", -1, &other), 0);
+    CU_ASSERT_EQUAL(ouro_stream_set_peer(ends[1], &other), 0);
+    CU_ASSERT(has_peer(ends[1], "[2001:db8::1]:77"));
+    wrong = other;
+    wrong.len = sizeof(wrong) + 1;
+    CU_ASSERT_EQUAL(ouro_stream_set_peer(ends[1], &wrong), -EINVAL);
+    wrong.len = 1;
+    CU_ASSERT_EQUAL(ouro_stream_set_peer(ends[1], &wrong), -EINVAL);
+    CU_ASSERT(has_peer(ends[1], "[2001:db8::1]:77"));
+    /* Limits are kept in the same place, and neither disturbs the other. */
+    CU_ASSERT_EQUAL(ouro_stream_set_limits(ends[1], &(struct ouro_stream_limits) {0}), 0);
+    CU_ASSERT_EQUAL(ouro_stream_set_limits(ends[1], NULL), 0);
+    CU_ASSERT(has_peer(ends[1], "[2001:db8::1]:77"));
+    CU_ASSERT_EQUAL(ouro_stream_set_peer(ends[1], NULL), 0);
+    CU_ASSERT(has_peer(ends[1], text));
+    top = put_inverter_on(ends[1]);
+    if (!top)
+        return -ENOMEM;
+    CU_ASSERT_EQUAL(ouro_stream_peer(top, &own), -ENOTSUP); /* that one does not say */
+    CU_ASSERT_EQUAL(ouro_stream_set_peer(top, &other), 0);
+    CU_ASSERT(has_peer(top, "[2001:db8::1]:77"));
+    ends[1] = top;
+    close_pair(ends);
+    return 0;
+}
+
+static void test_peer_is_the_sockets_or_what_was_set(void)
+{
+    on_all_rings(ask_for_peers);
+}
+
+static void test_stream_is_a_cache_line(void)
+{
+    CU_ASSERT(sizeof(struct ouro_stream) <= 64);
+}
+
 /* --- dialing ----------------------------------------------------------------------------- */
 
 static int dial_nobody(void *arg)
@@ -1041,6 +1100,8 @@ const struct test stream_tests[] = {
     TEST(test_time_limits_end_a_call),
     TEST(test_size_limits_end_the_stream),
     TEST(test_limits_can_be_changed_while_somebody_reads),
+    TEST(test_peer_is_the_sockets_or_what_was_set),
+    TEST(test_stream_is_a_cache_line),
     TEST(test_dial_says_why_it_failed),
     TEST(test_dial_tries_one_address_after_the_other),
     TEST(test_dial_knows_unix_sockets),

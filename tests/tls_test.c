@@ -383,6 +383,32 @@ static void test_both_ends_know_what_was_agreed_on(void)
     on_all_rings(agree);
 }
 
+static int ask_for_peer(void *arg)
+{
+    struct ouro_tls_options client = client_options(), server = server_options(&pki.server);
+    struct ends ends = make_ends(&client, &server);
+    char text[OURO_ADDRESS_TEXT_MAX];
+    struct ouro_address address;
+
+    (void) arg;
+    CU_ASSERT_EQUAL(ouro_address_parse("192.0.2.7:99", -1, &address), 0);
+    CU_ASSERT_EQUAL(ouro_stream_set_peer(ends.server.below, &address), 0);
+    shake_hands(&ends);
+    if (ends.client.code || ends.server.code)
+        return -1;
+    CU_ASSERT_EQUAL(ouro_stream_peer(ends.client.stream, &address), 0);
+    CU_ASSERT(has_text(ouro_address_format(&address, text), "127.0.0.1:"));
+    CU_ASSERT_EQUAL(ouro_stream_peer(ends.server.stream, &address), 0);
+    CU_ASSERT(has_text(ouro_address_format(&address, text), "192.0.2.7:99"));
+    close_ends(&ends);
+    return 0;
+}
+
+static void test_peer_is_that_of_the_stream_below(void)
+{
+    on_all_rings(ask_for_peer);
+}
+
 static int differ_in_alpn(void *arg)
 {
     static const struct {
@@ -1437,6 +1463,7 @@ static void test_handshake_needs_less_than_half_of_its_stack(void)
 
 const struct test tls_tests[] = {
     TEST(test_both_ends_know_what_was_agreed_on),
+    TEST(test_peer_is_that_of_the_stream_below),
     TEST(test_alpn_without_a_common_protocol_fails),
     TEST(test_versions_that_do_not_overlap_fail),
     TEST(test_only_a_trusted_certificate_for_the_host_is_accepted),
