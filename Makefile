@@ -143,6 +143,7 @@ PROTO_SOURCES = \
 	proto/http_router.c \
 	proto/http_server.c \
 	proto/stream.c \
+	proto/stream_pair.c \
 	proto/tls.c \
 	proto/tls_context.c \
 	proto/url.c
@@ -239,6 +240,7 @@ TEST_SOURCES = \
 	tests/signals_test.c \
 	tests/socket_test.c \
 	tests/stack_test.c \
+	tests/stream_pair_test.c \
 	tests/stream_test.c \
 	tests/sync_test.c \
 	tests/task_table_test.c \

@@ -113,6 +113,24 @@ OURO_API int ouro_stream_append(struct ouro_stream *stream, const void *data, si
  */
 OURO_API int ouro_stream_socket_take(int fd, struct ouro_stream **ret_stream);
 
+/* So many bytes may be on their way between the ends of a pair, in each direction. */
+#define OURO_STREAM_PAIR_BYTES ((size_t) 64 * 1024)
+
+/*
+ * ouro_stream_pair - two streams that are connected with each other, in memory
+ *
+ * What one writes the other one reads, without a descriptor or a system call: for tests, and for
+ * tasks that talk by a protocol. A writer waits while OURO_STREAM_PAIR_BYTES have not been read;
+ * writing to an end that is closed fails with -EPIPE. After an end has shut down its writing or was
+ * closed, the other reads what is left and then the end of the stream. There is no fd and no peer
+ * (-ENOTSUP).
+ *
+ * Context: loop thread; both ends are of this loop.
+ * Returns: 0 and the streams, owned, end each with ouro_stream_close(); -ENOMEM. Writing may also
+ *          fail with -ENOMEM.
+ */
+OURO_API int ouro_stream_pair(struct ouro_stream *ret_ends[2]);
+
 /*
  * ouro_stream_read - read up to `len` bytes
  * @len: at least 1

@@ -960,6 +960,99 @@ static int64_t call_resolve(struct scene *scene)
     return code;
 }
 
+/* --- streams in memory ------------------------------------------------------------------------------ */
+
+static void open_memory(struct scene *scene)
+{
+    struct ouro_stream *ends[2] = {NULL, NULL};
+
+    CU_ASSERT_EQUAL(ouro_stream_pair(ends), 0);
+    scene->stream = ends[0];
+    scene->peer = ends[1];
+}
+
+static void open_full_memory(struct scene *scene)
+{
+    static const char zeros[OURO_STREAM_PAIR_BYTES - 100];
+
+    open_memory(scene);
+    scene->fill = sizeof(zeros);
+    CU_ASSERT_EQUAL(ouro_stream_write_all(scene->stream, zeros, sizeof(zeros)), 0);
+}
+
+static void write_memory(struct scene *scene)
+{
+    for (; scene->sent < 10; scene->sent += 2) {
+        CU_ASSERT_EQUAL(ouro_stream_write_all(scene->peer, ten + scene->sent, 2), 0);
+        if (ouro_yield())
+            break;
+    }
+}
+
+static void check_memory(struct scene *scene, size_t got)
+{
+    char rest[16] = "";
+
+    CU_ASSERT(got <= scene->sent && !memcmp(scene->got, ten, got));
+    if (got <= scene->sent)
+        CU_ASSERT_EQUAL(ouro_stream_read_exact(scene->stream, rest, scene->sent - got, NULL), 0);
+    if (got <= scene->sent)
+        CU_ASSERT_EQUAL(memcmp(rest, ten + got, scene->sent - got), 0);
+    CU_ASSERT_EQUAL(ouro_stream_close(scene->peer), 0);
+    CU_ASSERT_EQUAL(ouro_stream_read(scene->stream, rest, sizeof(rest)), 0);
+    close_stream(scene);
+}
+
+static void check_memory_read(struct scene *scene)
+{
+    check_memory(scene, bytes_of(scene));
+}
+
+static void check_memory_read_exact(struct scene *scene)
+{
+    CU_ASSERT(scene->result < 0 || scene->moved == 10);
+    check_memory(scene, scene->moved);
+}
+
+static void check_memory_peek(struct scene *scene)
+{
+    check_memory(scene, 0);
+}
+
+/* As hear(), after the victim has closed its end or before. */
+static void hear_memory(struct scene *scene)
+{
+    char buf[NARROW];
+    ssize_t got;
+
+    while ((got = ouro_stream_read(scene->peer, buf, sizeof(buf))) > 0) {
+        for (ssize_t i = 0; i < got; i++) {
+            if (scene->fill > 0)
+                scene->fill--;
+            else
+                scene->is_garbled |= buf[i] != data_byte(scene->heard++);
+        }
+    }
+    CU_ASSERT(got == 0 || got == -ECANCELED);
+}
+
+/* What had found room is there, whatever came of the call. */
+static void check_memory_heard(struct scene *scene)
+{
+    if (!scene->was_helped)
+        hear_memory(scene);
+    CU_ASSERT(!scene->is_garbled);
+    CU_ASSERT_EQUAL(scene->fill, 0);
+    CU_ASSERT(scene->heard <= DATA_BYTES);
+    CU_ASSERT(scene->result < 0 || scene->heard == DATA_BYTES);
+    CU_ASSERT_EQUAL(ouro_stream_close(scene->peer), 0);
+}
+
+static int64_t call_memory_shutdown(struct scene *scene)
+{
+    return ouro_stream_shutdown_write(scene->stream);
+}
+
 /* --- TLS ------------------------------------------------------------------------------------------ */
 
 /* Two streams that are connected. */
@@ -2275,10 +2368,16 @@ const struct row rows[] = {
      close_stream, NULL},
     {"ouro_stream_peek", open_stream, call_stream_peek, send_pieces, check_stream_peek, 0, NULL,
      NULL},
+    {"ouro_stream_peek of a pair", open_memory, call_stream_peek, write_memory, check_memory_peek,
+     0, NULL, NULL},
     {"ouro_stream_read", open_stream, call_stream_read, send_pieces, check_stream_read, 0, NULL,
      NULL},
+    {"ouro_stream_read of a pair", open_memory, call_stream_read, write_memory, check_memory_read,
+     0, NULL, NULL},
     {"ouro_stream_read_exact", open_stream, call_stream_read_exact, send_pieces,
      check_stream_read_exact, 0, NULL, NULL},
+    {"ouro_stream_read_exact of a pair", open_memory, call_stream_read_exact, write_memory,
+     check_memory_read_exact, 0, NULL, NULL},
     {"ouro_stream_read_exact of TLS", open_tls_talk, call_stream_read_exact, write_tls,
      check_tls_read, IS_SLOW, NULL, NULL},
     {"ouro_stream_read_lease", open_stream, call_stream_read_lease, send_pieces, check_stream_read,
@@ -2287,10 +2386,14 @@ const struct row rows[] = {
      0, NULL, NULL},
     {"ouro_stream_shutdown_write", open_full_stream, call_stream_shutdown_write, hear,
      check_hundred_heard, USES_DATA, close_stream, NULL},
+    {"ouro_stream_shutdown_write of a pair", open_memory, call_memory_shutdown, NULL,
+     check_memory_peek, 0, NULL, NULL},
     {"ouro_stream_write", open_narrow_stream, call_stream_write, hear, check_stream_write,
      USES_DATA, close_stream, NULL},
     {"ouro_stream_write_all", open_narrow_stream, call_stream_write_all, hear, check_all_heard,
      USES_DATA, close_stream, NULL},
+    {"ouro_stream_write_all of a pair", open_full_memory, call_stream_write_all, hear_memory,
+     check_memory_heard, USES_DATA, close_stream, NULL},
     {"ouro_stream_writev_all", open_narrow_stream, call_stream_writev_all, hear, check_all_heard,
      USES_DATA, close_stream, NULL},
     {"ouro_submit_sqe", open_pair, call_submit_sqe, send_pieces, check_nothing_taken, 0, NULL,

@@ -79,6 +79,7 @@
     SUITE(signals)          \
     SUITE(socket)           \
     SUITE(stream)           \
+    SUITE(stream_pair)      \
     SUITE(tls)              \
     SUITE(url)              \
     SUITE(watchdog)

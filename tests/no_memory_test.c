@@ -245,6 +245,26 @@ static void test_streams_fail_without_memory(void)
     run_without_memory(use_streams, NULL, 1);
 }
 
+static int use_pair(void *arg)
+{
+    struct ouro_stream *made[2];
+    struct ends ends;
+    int code = ouro_stream_pair(made);
+
+    (void) arg;
+    if (code)
+        return code;
+    ends = (struct ends) {made[0], made[1]};
+    code = talk(&ends);
+    close_streams(&ends);
+    return code;
+}
+
+static void test_pairs_fail_without_memory(void)
+{
+    run_without_memory(use_pair, NULL, 4); /* the pair, a pipe, two buffers */
+}
+
 /* --- TLS ---------------------------------------------------------------------------------- */
 
 struct secrets {
@@ -402,6 +422,7 @@ static void test_names_fail_without_memory(void)
 const struct test no_memory_tests[] = {TEST(test_loop_that_cannot_start_leaves_nothing),
                                        TEST(test_tasks_fail_without_memory),
                                        TEST(test_streams_fail_without_memory),
+                                       TEST(test_pairs_fail_without_memory),
                                        TEST(test_tls_fails_without_memory),
                                        TEST(test_http_fails_without_memory),
                                        TEST(test_names_fail_without_memory),
