@@ -5,16 +5,18 @@
 #include <errno.h>
 #include <stdalign.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "http1_reader.h"
 #include "http1_write.h"
-#include "ouro_http_client.h"
+#include "http_client.h"
 #include "url.h"
 
 #define HEADER_BYTES_MAX 65536
 #define HEADER_COUNT_MAX 256
+#define CHUNK_BYTES      4096
 #define INTERIM_MAX      8 /* 1xx responses before the real one; RFC 9110 §15.2 sets no limit */
 
 struct ouro_http_response {
@@ -23,6 +25,7 @@ struct ouro_http_response {
     unsigned next_field;
     bool head_done;
     bool body_done;
+    bool is_for_head;                          /* answers HEAD: has no body, whatever it says */
     alignas(struct http1_field) char memory[]; /* fields, then text */
 };
 
@@ -30,44 +33,125 @@ static const struct ouro_http_get_options no_options;
 
 /* --- the request ------------------------------------------------------------------------- */
 
-static void write_request(struct http1_writer *writer, const struct url *url,
-                          const struct ouro_http_get_options *options)
+static bool has_field(const struct http_client_request *request, const char *name)
 {
-    ouro__http1_write_request_line(writer, "GET", url->target, url->target_len);
-    ouro__http1_write_field_len(writer, "Host", url->authority_text, url->authority_len);
-    ouro__http1_write_field(writer, "User-Agent", "ouro");
-    ouro__http1_write_field(writer, "Accept", "*/*");
-    ouro__http1_write_field(writer, "Connection", "close");
-    for (size_t i = 0; i < options->header_count; i++)
-        ouro__http1_write_field(writer, options->headers[i].name, options->headers[i].value);
+    for (size_t i = 0; i < request->header_count; i++)
+        if (strcasecmp(request->headers[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+static void write_fields(struct http1_writer *writer, const struct ouro_http_field *fields,
+                         size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        ouro__http1_write_field(writer, fields[i].name, fields[i].value);
+}
+
+/* RFC 9110 §8.6: methods that are about a body say so when they have none. */
+static bool wants_length(const struct http_client_request *request)
+{
+    return request->body || strcmp(request->method, "POST") == 0 ||
+           strcmp(request->method, "PUT") == 0;
+}
+
+static void write_framing(struct http1_writer *writer, const struct http_client_request *request)
+{
+    if (has_field(request, "Content-Length") || has_field(request, "Transfer-Encoding"))
+        return;
+    if (request->chunked)
+        ouro__http1_write_field(writer, "Transfer-Encoding", "chunked");
+    else if (wants_length(request))
+        ouro__http1_write_number(writer, "Content-Length", request->body_len);
+}
+
+static void write_request(struct http1_writer *writer, const struct http_client_request *request)
+{
+    ouro__http1_write_request_line(writer, request->method, request->target, request->target_len);
+    if (!has_field(request, "Host"))
+        ouro__http1_write_field_len(writer, "Host", request->host, request->host_len);
+    write_fields(writer, request->standard, request->standard_count);
+    write_framing(writer, request);
+    write_fields(writer, request->headers, request->header_count);
     ouro__http1_write_end(writer);
 }
 
-/* What the request can be long at most. */
-static size_t request_size(const struct url *url, const struct ouro_http_get_options *options)
+static size_t fields_size(const struct ouro_http_field *fields, size_t count)
 {
-    size_t size = 256 + url->authority_len + url->target_len;
+    size_t size = 0;
 
-    for (size_t i = 0; i < options->header_count; i++)
-        size += strlen(options->headers[i].name) + strlen(options->headers[i].value) + 4;
+    for (size_t i = 0; i < count; i++)
+        size += strlen(fields[i].name) + strlen(fields[i].value) + 4;
     return size;
 }
 
-static int send_request(struct ouro_stream *stream, const struct url *url,
-                        const struct ouro_http_get_options *options)
+/* What the head can be long at most. */
+static size_t head_size(const struct http_client_request *request)
 {
-    size_t size = request_size(url, options);
+    return 128 + strlen(request->method) + request->target_len + request->host_len +
+           fields_size(request->standard, request->standard_count) +
+           fields_size(request->headers, request->header_count);
+}
+
+int ouro__http_client_prepare(const struct http_client_request *request,
+                              struct http_client_message *ret_message)
+{
+    size_t size = head_size(request);
     struct http1_writer writer;
-    char *buf = malloc(size);
+    char *head = malloc(size);
+
+    if (!head)
+        return -ENOMEM;
+    ouro__http1_write_init(&writer, head, size);
+    write_request(&writer, request);
+    if (writer.error) {
+        free(head);
+        return -EINVAL;
+    }
+    *ret_message = (struct http_client_message) {.head = head,
+                                                 .head_len = writer.len,
+                                                 .body = request->body,
+                                                 .body_len = request->body_len,
+                                                 .chunked = request->chunked};
+    return 0;
+}
+
+static int write_chunk(struct ouro_stream *stream, const char *data, size_t len)
+{
+    char line[24];
+    int code =
+        ouro_stream_write(stream, line, (size_t) snprintf(line, sizeof(line), "%zx\r\n", len));
+
+    if (!code)
+        code = ouro_stream_write(stream, data, len);
+    return code ? code : ouro_stream_write(stream, "\r\n", 2);
+}
+
+static int send_chunks(struct ouro_stream *stream, const char *data, size_t len)
+{
+    int code = 0;
+
+    while (len && !code) {
+        size_t piece = len < CHUNK_BYTES ? len : CHUNK_BYTES;
+
+        code = write_chunk(stream, data, piece);
+        data += piece;
+        len -= piece;
+    }
+    return code ? code : ouro_stream_write_all(stream, "0\r\n\r\n", 5);
+}
+
+int ouro__http_client_send(struct ouro_stream *stream, const struct http_client_message *message)
+{
+    const struct iovec parts[] = {
+        {.iov_base = message->head, .iov_len = message->head_len},
+        {.iov_base = (void *) (uintptr_t) message->body, .iov_len = message->body_len}};
     int code;
 
-    if (!buf)
-        return -ENOMEM;
-    ouro__http1_write_init(&writer, buf, size);
-    write_request(&writer, url, options);
-    code = writer.error ? -EINVAL : ouro_stream_write_all(stream, buf, writer.len);
-    free(buf);
-    return code;
+    if (!message->chunked)
+        return ouro_stream_writev_all(stream, parts, message->body_len ? 2 : 1);
+    code = ouro_stream_write(stream, message->head, message->head_len);
+    return code ? code : send_chunks(stream, message->body, message->body_len);
 }
 
 /* --- the response ------------------------------------------------------------------------ */
@@ -124,8 +208,11 @@ static int skip_interim(struct ouro_http_response *response)
 static int begin_response(struct ouro_http_response *response)
 {
     for (int i = 0; i <= INTERIM_MAX; i++) {
-        int code = read_status_line(response);
+        int code;
 
+        if (response->is_for_head)
+            ouro__http1_parse_expect_no_body(&response->reader.parser);
+        code = read_status_line(response);
         if (code || response->reader.parser.head.status >= 200)
             return code;
         code = skip_interim(response);
@@ -136,10 +223,10 @@ static int begin_response(struct ouro_http_response *response)
 }
 
 static struct ouro_http_response *create(struct ouro_stream *stream,
-                                         const struct ouro_http_get_options *options)
+                                         const struct http_client_limits *limits)
 {
-    unsigned field_max = options->header_count_max ? options->header_count_max : HEADER_COUNT_MAX;
-    size_t text_size = options->header_bytes_max ? options->header_bytes_max : HEADER_BYTES_MAX;
+    unsigned field_max = limits->header_count_max ? limits->header_count_max : HEADER_COUNT_MAX;
+    size_t text_size = limits->header_bytes_max ? limits->header_bytes_max : HEADER_BYTES_MAX;
     size_t fields_size = field_max * sizeof(struct http1_field);
     struct ouro_http_response *response = malloc(sizeof(*response) + fields_size + text_size);
     struct http1_memory memory = {
@@ -156,28 +243,73 @@ static struct ouro_http_response *create(struct ouro_stream *stream,
     return response;
 }
 
+int ouro__http_client_receive_take(struct ouro_stream *stream, const char *method,
+                                   const struct http_client_limits *limits,
+                                   struct ouro_http_response **ret_response)
+{
+    struct ouro_http_response *response = create(stream, limits);
+    int code;
+
+    if (!response)
+        return -ENOMEM;
+    response->is_for_head = strcmp(method, "HEAD") == 0;
+    code = begin_response(response);
+    if (code)
+        free(response);
+    else
+        *ret_response = response;
+    return code;
+}
+
+/*
+ * RFC 9112 §9.5: a server may have answered, and not want the rest. So that it stopped reading is
+ * no error yet: the response is, or is missing.
+ */
+static bool is_about_the_rest(int code)
+{
+    return code == -EPIPE || code == -ECONNRESET;
+}
+
+int ouro__http_client_ask_take(struct ouro_stream *stream,
+                               const struct http_client_request *request,
+                               const struct http_client_limits *limits,
+                               struct ouro_http_response **ret_response)
+{
+    struct http_client_message message;
+    int code = ouro__http_client_prepare(request, &message);
+
+    if (code)
+        return code;
+    code = ouro__http_client_send(stream, &message);
+    free(message.head);
+    if (code && !is_about_the_rest(code))
+        return code;
+    return ouro__http_client_receive_take(stream, request->method, limits, ret_response);
+}
+
 /* --- calls ------------------------------------------------------------------------------- */
 
 static int get_over(struct ouro_stream *stream, const struct url *url,
                     const struct ouro_http_get_options *options,
                     struct ouro_http_response **ret_response)
 {
-    struct ouro_http_response *response;
-    int code;
+    static const struct ouro_http_field standard[] = {
+        {"User-Agent", "ouro"}, {"Accept", "*/*"}, {"Connection", "close"}};
+    struct http_client_limits limits = {.header_bytes_max = options->header_bytes_max,
+                                        .header_count_max = options->header_count_max};
+    struct http_client_request request = {.method = "GET",
+                                          .target = url->target,
+                                          .target_len = url->target_len,
+                                          .host = url->authority_text,
+                                          .host_len = url->authority_len,
+                                          .standard = standard,
+                                          .standard_count = sizeof(standard) / sizeof(standard[0]),
+                                          .headers = options->headers,
+                                          .header_count = options->header_count};
 
     if (options->header_bytes_max && options->header_bytes_max < 64)
         return -EINVAL;
-    response = create(stream, options);
-    if (!response)
-        return -ENOMEM;
-    code = send_request(stream, url, options);
-    if (!code)
-        code = begin_response(response);
-    if (code)
-        free(response);
-    else
-        *ret_response = response;
-    return code;
+    return ouro__http_client_ask_take(stream, &request, &limits, ret_response);
 }
 
 int ouro_http_get_over_take(struct ouro_stream *stream, const char *url,

@@ -250,6 +250,32 @@ static void test_truncation_is_noticed(void)
     on_all_rings(fetch_truncated_ones);
 }
 
+/* The server has answered and gone before the request is sent. */
+static void ask_too_late(void)
+{
+    static const char text[] = "HTTP/1.1 503 Busy\r\nContent-Length: 2\r\n\r\nno";
+    struct ouro_http_response *response;
+    struct ouro_stream *ends[2];
+
+    CU_ASSERT_EQUAL(ouro_stream_pair(ends), 0);
+    CU_ASSERT_EQUAL(ouro_stream_write_all(ends[1], text, sizeof(text) - 1), 0);
+    CU_ASSERT_EQUAL(ouro_stream_close(ends[1]), 0);
+    CU_ASSERT_EQUAL(ouro_http_get_over_take(ends[0], "http://host/", NULL, &response), 0);
+    note_response(response);
+    CU_ASSERT_STRING_EQUAL(transcript, "HTTP/1.1 503 Busy [Content-Length=2] {no}");
+    ouro_http_response_close(response);
+
+    CU_ASSERT_EQUAL(ouro_stream_pair(ends), 0);
+    CU_ASSERT_EQUAL(ouro_stream_close(ends[1]), 0);
+    CU_ASSERT_EQUAL(ouro_http_get_over_take(ends[0], "http://host/", NULL, &response), OURO_EEOF);
+    CU_ASSERT_EQUAL(ouro_stream_close(ends[0]), 0);
+}
+
+static void test_response_counts_also_when_the_request_was_not_wanted(void)
+{
+    on_all_rings(ask_too_late);
+}
+
 static void look_at_the_request(void)
 {
     struct ouro_http_field headers[] = {{"X-A", "1"}, {"X-B", "2"}};
@@ -386,6 +412,7 @@ const struct test http_client_tests[] = {
     TEST(test_interim_responses_have_a_limit),
     TEST(test_garbage_is_an_error),
     TEST(test_truncation_is_noticed),
+    TEST(test_response_counts_also_when_the_request_was_not_wanted),
     TEST(test_request_is_what_was_asked_for),
     TEST(test_bad_urls_and_absent_servers_are_told_apart),
     TEST(test_response_heads_have_limits),
