@@ -16,6 +16,7 @@
 
 #define HEADER_BYTES_MAX 65536
 #define HEADER_COUNT_MAX 256
+#define BODY_SIZE_MIN    4096
 #define CHUNK_BYTES      4096
 #define INTERIM_MAX      8 /* 1xx responses before the real one; RFC 9110 §15.2 sets no limit */
 
@@ -25,7 +26,10 @@ struct ouro_http_response {
     unsigned next_field;
     bool head_done;
     bool body_done;
-    bool is_for_head;                          /* answers HEAD: has no body, whatever it says */
+    bool is_for_head; /* answers HEAD: has no body, whatever it says */
+    char *body;       /* what ouro_http_response_read_all() has read; NULL: not called */
+    size_t body_len;
+    size_t body_size;
     alignas(struct http1_field) char memory[]; /* fields, then text */
 };
 
@@ -240,6 +244,8 @@ static struct ouro_http_response *create(struct ouro_stream *stream,
     response->stream = stream;
     response->next_field = 0;
     response->head_done = response->body_done = false;
+    response->body = NULL;
+    response->body_len = response->body_size = 0;
     return response;
 }
 
@@ -422,10 +428,48 @@ ssize_t ouro_http_response_read(struct ouro_http_response *response, void *buf, 
     return (ssize_t) ouro__http1_reader_take(&response->reader, buf, len);
 }
 
+/* Room for at least one byte more of the body, and the NUL. */
+static int grow_body(struct ouro_http_response *response)
+{
+    size_t size = response->body_size ? 2 * response->body_size : BODY_SIZE_MIN;
+    char *body;
+
+    if (response->body_size > response->body_len + 1)
+        return 0;
+    body = realloc(response->body, size);
+    if (!body)
+        return -ENOMEM;
+    response->body = body;
+    response->body_size = size;
+    return 0;
+}
+
+ssize_t ouro_http_response_read_all(struct ouro_http_response *response, size_t limit,
+                                    const char **ret_body)
+{
+    ssize_t got = 1;
+
+    while (got > 0 && response->body_len <= limit) {
+        got = grow_body(response);
+        if (!got)
+            got = ouro_http_response_read(response, response->body + response->body_len,
+                                          response->body_size - 1 - response->body_len);
+        response->body_len += got > 0 ? (size_t) got : 0;
+    }
+    if (got < 0)
+        return got;
+    if (response->body_len > limit)
+        return OURO_ELIMIT;
+    response->body[response->body_len] = '\0';
+    *ret_body = response->body;
+    return (ssize_t) response->body_len;
+}
+
 void ouro_http_response_close(struct ouro_http_response *response)
 {
     if (!response)
         return;
     (void) ouro_stream_close(response->stream);
+    free(response->body);
     free(response);
 }

@@ -112,6 +112,21 @@ OURO_API OURO_TASK ssize_t ouro_http_response_read(struct ouro_http_response *re
                                                    size_t len);
 
 /*
+ * ouro_http_response_read_all - read the rest of the body, and keep it
+ * @limit:    most bytes of it to accept
+ * @ret_body: with a NUL behind it, valid until the response is closed
+ *
+ * An interrupted call, or one that failed for the limit, can be repeated: what it has read is
+ * there. So is the whole for another call after one that succeeded.
+ *
+ * Context: task, may suspend.
+ * Returns: the number of bytes, without the NUL; OURO_ELIMIT when there are more than `limit`;
+ *          -ENOMEM; otherwise as ouro_http_response_read().
+ */
+OURO_API OURO_TASK ssize_t ouro_http_response_read_all(struct ouro_http_response *response,
+                                                       size_t limit, const char **ret_body);
+
+/*
  * ouro_http_response_close - end the connection and free the response, read or not
  * @response: NULL is allowed and does nothing
  *

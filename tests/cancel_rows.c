@@ -1258,6 +1258,20 @@ static int64_t call_response_read(struct scene *scene)
     return got;
 }
 
+static int64_t call_response_read_all(struct scene *scene)
+{
+    const char *body;
+    ssize_t got = call_http_get_over(scene);
+
+    if (!got)
+        got = ouro_http_response_read_all(scene->response, SCENE_BYTES, &body);
+    if (got < 0)
+        return got;
+    memcpy(scene->buf, body, (size_t) got);
+    scene->moved = (size_t) got;
+    return 0;
+}
+
 static void check_body(struct scene *scene)
 {
     CU_ASSERT_EQUAL(memcmp(scene->got, ten, scene->moved), 0);
@@ -2283,6 +2297,8 @@ const struct row rows[] = {
      HELPER_STAYS, close_response, NULL},
     {"ouro_http_response_read", open_stream, call_response_read, answer, check_body, HELPER_STAYS,
      close_response, NULL},
+    {"ouro_http_response_read_all", open_stream, call_response_read_all, answer, check_body,
+     HELPER_STAYS, close_response, NULL},
     {"ouro_http_serve", open_server, call_http_serve, ask, check_http_serve,
      NEVER_COMPLETES | IS_SLOW | HELPER_STAYS, NULL, NULL},
     {"ouro_join", spawn_two, call_join, set_first_event, check_join, 0, NULL, NULL},

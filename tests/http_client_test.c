@@ -376,6 +376,59 @@ static void test_headers_are_found_by_name_at_any_time(void)
     on_all_rings(find_headers);
 }
 
+#define LARGE 10000
+
+static void read_all_of_it(void)
+{
+    struct ouro_http_response *response;
+    static char text[LARGE + 200];
+    const char *body = "";
+    char url[64], byte;
+    int head = sprintf(text, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", LARGE);
+
+    memset(text + head, 'x', LARGE);
+    text[head] = 'a';
+    text[head + LARGE - 1] = 'z';
+    text[head + LARGE] = '\0';
+    peer.response = text;
+    (void) sprintf(url, "http://127.0.0.1:%d/", peer.port);
+    CU_ASSERT_EQUAL(ouro_http_get(url, NULL, &response), 0);
+    CU_ASSERT_EQUAL(ouro_http_response_read_all(response, 100, &body), OURO_ELIMIT);
+    CU_ASSERT_EQUAL(ouro_http_response_read_all(response, LARGE - 1, &body), OURO_ELIMIT);
+    CU_ASSERT_STRING_EQUAL(body, "");
+    for (int i = 0; i < 2; i++) {
+        CU_ASSERT_EQUAL(ouro_http_response_read_all(response, LARGE, &body), LARGE);
+        CU_ASSERT_STRING_EQUAL(body, text + head);
+    }
+    CU_ASSERT_EQUAL(ouro_http_response_read(response, &byte, 1), 0);
+    CU_ASSERT_EQUAL(ouro_http_response_read_all(response, 100, &body), OURO_ELIMIT);
+    ouro_http_response_close(response);
+
+    peer.response = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel"; /* breaks off */
+    CU_ASSERT_EQUAL(ouro_http_get(url, NULL, &response), 0);
+    CU_ASSERT_EQUAL(ouro_http_response_read(response, &byte, 1), 1);
+    CU_ASSERT_EQUAL(ouro_http_response_read_all(response, 100, &body), OURO_EEOF);
+    ouro_http_response_close(response);
+
+    peer.response = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc";
+    CU_ASSERT_EQUAL(ouro_http_get(url, NULL, &response), 0);
+    CU_ASSERT_EQUAL(ouro_http_response_read(response, &byte, 1), 1);
+    CU_ASSERT_EQUAL(ouro_http_response_read_all(response, 2, &body), 2); /* the rest */
+    CU_ASSERT_STRING_EQUAL(body, "bc");
+    ouro_http_response_close(response);
+
+    peer.response = "HTTP/1.1 204 Nothing\r\n\r\n";
+    CU_ASSERT_EQUAL(ouro_http_get(url, NULL, &response), 0);
+    CU_ASSERT_EQUAL(ouro_http_response_read_all(response, 0, &body), 0);
+    CU_ASSERT_STRING_EQUAL(body, "");
+    ouro_http_response_close(response);
+}
+
+static void test_body_is_read_whole_within_a_limit(void)
+{
+    on_all_rings(read_all_of_it);
+}
+
 static void wait_for_the_silent(void)
 {
     struct ouro_http_response *response;
@@ -417,6 +470,7 @@ const struct test http_client_tests[] = {
     TEST(test_bad_urls_and_absent_servers_are_told_apart),
     TEST(test_response_heads_have_limits),
     TEST(test_headers_are_found_by_name_at_any_time),
+    TEST(test_body_is_read_whole_within_a_limit),
     TEST(test_time_limits_work_around_any_call),
     TEST_END,
 };

@@ -349,19 +349,16 @@ static int serve(void *arg)
 static int get_page(void)
 {
     struct ouro_http_response *response;
-    const char *value;
-    char body[64];
-    ssize_t got;
+    const char *value, *body;
     int code = ouro_http_get("http://127.0.0.1:8002/hello/you", NULL, &response);
 
     if (code)
         return code;
     code = ouro_http_response_header(response, "x-name", &value);
-    do
-        got = code < 0 ? code : ouro_http_response_read(response, body, sizeof(body));
-    while (got > 0);
+    if (code >= 0)
+        code = (int) ouro_http_response_read_all(response, 64, &body);
     if (code > 0)
-        code = got < 0 ? (int) got : 0;
+        code = 0;
     ouro_http_response_close(response);
     return code;
 }
