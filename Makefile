@@ -119,6 +119,7 @@ PROTO_HEADERS = \
 	proto/ouro_dns.h \
 	proto/ouro_http_client.h \
 	proto/ouro_http_server.h \
+	proto/ouro_http_test.h \
 	proto/ouro_proto.h \
 	proto/ouro_stream.h \
 	proto/ouro_tls.h
@@ -132,6 +133,7 @@ PROTO_SOURCES = \
 	proto/http1_write.c \
 	proto/http_answer.c \
 	proto/http_app.c \
+	proto/http_ask.c \
 	proto/http_body.c \
 	proto/http_client.c \
 	proto/http_connection.c \
@@ -213,6 +215,7 @@ TEST_SOURCES = \
 	tests/hook_test.c \
 	tests/http1_parse_test.c \
 	tests/http1_write_test.c \
+	tests/http_ask_test.c \
 	tests/http_client_test.c \
 	tests/http_reply_test.c \
 	tests/http_router_test.c \

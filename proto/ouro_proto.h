@@ -6,6 +6,7 @@
 #include "ouro_dns.h"
 #include "ouro_http_client.h"
 #include "ouro_http_server.h"
+#include "ouro_http_test.h"
 #include "ouro_stream.h"
 #include "ouro_tls.h"
 

@@ -1323,6 +1323,33 @@ static int64_t call_http_serve(struct scene *scene)
     return ouro_http_serve(scene->app, scene->listener, NULL);
 }
 
+static int answer_when_told(struct ouro_http_exchange *told, void *arg)
+{
+    struct scene *scene = arg;
+    int code = ouro_event_wait(&scene->events[0]);
+
+    return code ? code : ouro_http_reply(told, 200, NULL, ten, 10);
+}
+
+static void open_app(struct scene *scene)
+{
+    CU_ASSERT_EQUAL(ouro_http_app_create(&scene->app), 0);
+    CU_ASSERT_EQUAL(ouro_http_route(scene->app, "GET", "/", answer_when_told, scene), 0);
+}
+
+static int64_t call_http_ask(struct scene *scene)
+{
+    return ouro_http_ask(scene->app, NULL, &scene->response);
+}
+
+/* No task is left of it, or the handler would touch the scene. */
+static void check_http_ask(struct scene *scene)
+{
+    CU_ASSERT_EQUAL(scene->result == 0, scene->response != NULL);
+    CU_ASSERT_PTR_NULL(scene->events[0].waiters);
+    ouro_http_app_destroy(scene->app);
+}
+
 /* Leaves when it has its answer, or the server its own way. */
 static void converse(struct scene *scene)
 {
@@ -2263,6 +2290,8 @@ const struct row rows[] = {
     {"ouro_future_wait", do_nothing, call_future_wait, set_future, check_future, 0, NULL, NULL},
     {"ouro_group_wait", do_nothing, call_group_wait, set_first_event, do_nothing,
      NEVER_INTERRUPTED | NEEDS_HELP, NULL, NULL},
+    {"ouro_http_ask", open_app, call_http_ask, set_first_event, check_http_ask, 0, close_response,
+     NULL},
     {"ouro_http_get", open_listener, call_http_get, accept_and_answer, check_http_get, HELPER_STAYS,
      close_response, NULL},
     {"ouro_http_get_over_take", open_stream, call_http_get_over, answer, check_http, HELPER_STAYS,

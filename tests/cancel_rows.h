@@ -13,6 +13,7 @@
 #include "ouro_signal.h"
 #include "ouro_http_client.h"
 #include "ouro_http_server.h"
+#include "ouro_http_test.h"
 #include "ouro_stream.h"
 #include "ouro_tls.h"
 

@@ -404,6 +404,11 @@ static void read_all_of_it(void)
     CU_ASSERT_EQUAL(ouro_http_response_read_all(response, 100, &body), OURO_ELIMIT);
     ouro_http_response_close(response);
 
+    CU_ASSERT_EQUAL(ouro_http_get(url, NULL, &response), 0);
+    CU_ASSERT_EQUAL(ouro_http_response_read_all(response, 100, &body), OURO_ELIMIT);
+    CU_ASSERT_EQUAL(ouro_http_response_read(response, &byte, 1), 1); /* it did not go on */
+    ouro_http_response_close(response);
+
     peer.response = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel"; /* breaks off */
     CU_ASSERT_EQUAL(ouro_http_get(url, NULL, &response), 0);
     CU_ASSERT_EQUAL(ouro_http_response_read(response, &byte, 1), 1);

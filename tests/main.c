@@ -55,6 +55,7 @@
     SUITE(gdb)              \
     SUITE(http1_parse)      \
     SUITE(http1_write)      \
+    SUITE(http_ask)         \
     SUITE(http_client)      \
     SUITE(http_reply)       \
     SUITE(http_router)      \

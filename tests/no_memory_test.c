@@ -18,6 +18,7 @@
 #include "ouro_dns.h"
 #include "ouro_http_client.h"
 #include "ouro_http_server.h"
+#include "ouro_http_test.h"
 #include "ouro_message.h"
 #include "ouro_stream.h"
 #include "ouro_tls.h"
@@ -397,6 +398,53 @@ static void test_http_fails_without_memory(void)
     run_without_memory(use_http, NULL, 5);
 }
 
+static int ask(void *arg)
+{
+    static const struct ouro_http_field header = {"X-A", "b"};
+    struct ouro_http_ask request = {
+        .target = "/hello/you", .headers = &header, .header_count = 1, .body = "x", .body_len = 1};
+    struct ouro_http_response *response;
+    struct ouro_http_app *app;
+    struct ouro_address peer;
+    const char *body;
+    int code = ouro_http_app_create(&app);
+    ssize_t len;
+
+    if (code)
+        return code;
+    request.chunked = *(bool *) arg;
+    request.peer = ouro_address_parse("192.0.2.1:7", -1, &peer) ? NULL : &peer;
+    code = ouro_http_route(app, "GET", "/hello/{name}", answer, NULL);
+    if (!code)
+        code = ouro_http_ask(app, &request, &response);
+    if (!code) {
+        len = ouro_http_response_read_all(response, 100, &body);
+        code = len < 0 ? (int) len : 0;
+        ouro_http_response_close(response);
+    }
+    ouro_http_app_destroy(app);
+    return code;
+}
+
+/* Who could not send makes nobody wait for a time limit. */
+static int ask_in_time(void *arg)
+{
+    int64_t begin = ouro_now();
+    int code = ask(arg);
+
+    CU_ASSERT(ouro_now() - begin < OURO_SECOND);
+    return code;
+}
+
+static void test_asking_an_application_fails_without_memory(void)
+{
+    for (int chunked = 0; chunked < 2; chunked++) {
+        bool is_chunked = chunked;
+
+        run_without_memory(ask_in_time, &is_chunked, 10);
+    }
+}
+
 /* --- names -------------------------------------------------------------------------------- */
 
 static int use_names(void *arg)
@@ -422,5 +470,6 @@ const struct test no_memory_tests[] = {TEST(test_loop_that_cannot_start_leaves_n
                                        TEST(test_pairs_fail_without_memory),
                                        TEST(test_tls_fails_without_memory),
                                        TEST(test_http_fails_without_memory),
+                                       TEST(test_asking_an_application_fails_without_memory),
                                        TEST(test_names_fail_without_memory),
                                        TEST_END};
