@@ -148,7 +148,8 @@ PROTO_SOURCES = \
 	proto/stream_pair.c \
 	proto/tls.c \
 	proto/tls_context.c \
-	proto/url.c
+	proto/url.c \
+	proto/utf8.c
 
 EXAMPLES = \
 	examples/async_generator \
@@ -252,6 +253,7 @@ TEST_SOURCES = \
 	tests/timer_test.c \
 	tests/tls_test.c \
 	tests/url_test.c \
+	tests/utf8_test.c \
 	tests/wait_tasks_test.c \
 	tests/watchdog_test.c
 
@@ -403,8 +405,8 @@ check: deps-check
 # (Of an array that begins on a cache line we keep a pointer into it: "possibly lost".)
 VALGRIND = valgrind -q --error-exitcode=1 --leak-check=full --errors-for-leak-kinds=definite \
 	--show-leak-kinds=definite --child-silent-after-fork=yes
-VALGRIND_SUITES = address channel check coro dispatcher error future group http1_parse http1_write http_router list \
-	ring_sim sync task timer timer_heap url wait_tasks
+VALGRIND_SUITES = address channel check coro dispatcher error future group http1_parse \
+	http1_write http_router list ring_sim sync task timer timer_heap url utf8 wait_tasks
 check-valgrind: deps-test
 	+@$(SUBMAKE) $(TESTS)
 	@for suite in $(VALGRIND_SUITES); do \

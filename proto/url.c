@@ -10,6 +10,7 @@
 #include "ouro_base.h"
 
 #include "url.h"
+#include "utf8.h"
 
 /* Locales have no say in protocols, so these are not those of <ctype.h>. */
 static bool is_digit(char c)
@@ -173,40 +174,12 @@ ssize_t ouro__url_decode(const char *text, size_t len, char *buf)
     return (ssize_t) out;
 }
 
-/*
- * The length of the well-formed UTF-8 sequence at `text` (Unicode's table 3-7),
- * or 0. No overlong forms, no surrogates, nothing above U+10FFFF.
- */
-static size_t utf8_sequence(const unsigned char *text, size_t len)
-{
-    unsigned char first = text[0];
-    size_t need = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-    unsigned char low = 0x80, high = 0xbf; /* of the second byte */
-
-    if (first == 0xe0)
-        low = 0xa0;
-    else if (first == 0xed)
-        high = 0x9f;
-    else if (first == 0xf0)
-        low = 0x90;
-    else if (first == 0xf4)
-        high = 0x8f;
-    if (!need || need > len || first > 0xf4)
-        return 0;
-    if (need > 1 && (text[1] < low || text[1] > high))
-        return 0;
-    for (size_t i = 2; i < need; i++)
-        if ((text[i] & 0xc0) != 0x80)
-            return 0;
-    return need;
-}
-
 static bool is_safe_text(const char *text, size_t len)
 {
     size_t step;
 
     for (size_t i = 0; i < len; i += step) {
-        step = utf8_sequence((const unsigned char *) text + i, len - i);
+        step = ouro__utf8_sequence(text + i, len - i);
         if (!step || (unsigned char) text[i] < ' ' || text[i] == 0x7f || text[i] == '\\')
             return false;
     }

@@ -83,6 +83,7 @@
     SUITE(stream_pair)      \
     SUITE(tls)              \
     SUITE(url)              \
+    SUITE(utf8)             \
     SUITE(watchdog)
 
 #ifdef OURO_MINI_CUNIT
