@@ -52,6 +52,7 @@
     SUITE(examples)         \
     SUITE(file)             \
     SUITE(fork)             \
+    SUITE(form)             \
     SUITE(gdb)              \
     SUITE(http1_parse)      \
     SUITE(http1_write)      \
