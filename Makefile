@@ -125,6 +125,7 @@ PROTO_HEADERS = \
 	proto/ouro_tls.h
 
 PROTO_SOURCES = \
+	proto/accept.c \
 	proto/dial.c \
 	proto/dns.c \
 	proto/form.c \
@@ -145,6 +146,7 @@ PROTO_SOURCES = \
 	proto/http_request.c \
 	proto/http_router.c \
 	proto/http_server.c \
+	proto/parameter.c \
 	proto/stream.c \
 	proto/stream_pair.c \
 	proto/tls.c \
@@ -192,6 +194,7 @@ BENCHES_CXX = \
 	bench/micro_timer_heap
 
 TEST_SOURCES = \
+	tests/accept_test.c \
 	tests/account.c \
 	tests/address_test.c \
 	tests/buffer_pool_test.c \
@@ -407,7 +410,7 @@ check: deps-check
 # (Of an array that begins on a cache line we keep a pointer into it: "possibly lost".)
 VALGRIND = valgrind -q --error-exitcode=1 --leak-check=full --errors-for-leak-kinds=definite \
 	--show-leak-kinds=definite --child-silent-after-fork=yes
-VALGRIND_SUITES = address channel check coro dispatcher error form future group http1_parse \
+VALGRIND_SUITES = accept address channel check coro dispatcher error form future group http1_parse \
 	http1_write http_router list ring_sim sync task timer timer_heap url utf8 wait_tasks
 check-valgrind: deps-test
 	+@$(SUBMAKE) $(TESTS)

@@ -30,7 +30,7 @@ bool ouro__http1_name_equals(const char *a, size_t a_len, const char *b)
     return !b[a_len];
 }
 
-static bool same_text(const char *a, const char *b, size_t len)
+bool ouro__http1_same_text(const char *a, const char *b, size_t len)
 {
     for (size_t i = 0; i < len; i++)
         if (lower(a[i]) != lower(b[i]))
@@ -290,7 +290,7 @@ static bool same_authority(const struct url_authority *a, const struct url_autho
 {
     return a->host_len == b->host_len &&
            (a->port < 0 ? default_port : a->port) == (b->port < 0 ? default_port : b->port) &&
-           same_text(a->host, b->host, a->host_len);
+           ouro__http1_same_text(a->host, b->host, a->host_len);
 }
 
 /* RFC 9112 §3.2 and RFC 9110 §7.2 */

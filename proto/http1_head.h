@@ -88,6 +88,7 @@ bool ouro__http1_head_has_token(const struct http1_head *head, const char *name,
 
 /* Case-insensitive, in ASCII only. */
 bool ouro__http1_name_equals(const char *a, size_t a_len, const char *b);
+bool ouro__http1_same_text(const char *a, const char *b, size_t len);
 
 bool ouro__http1_is_token_char(unsigned char c);
 

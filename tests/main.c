@@ -39,6 +39,7 @@
     SUITE(wait_tasks)
 
 #define OTHER_SUITES(SUITE) \
+    SUITE(accept)           \
     SUITE(address)          \
     SUITE(buffer_pool)      \
     SUITE(cancel)           \
