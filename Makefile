@@ -118,6 +118,7 @@ ENGINE_SOURCES = \
 PROTO_HEADERS = \
 	proto/ouro_dns.h \
 	proto/ouro_http_client.h \
+	proto/ouro_http_cookie.h \
 	proto/ouro_http_server.h \
 	proto/ouro_http_test.h \
 	proto/ouro_proto.h \
@@ -126,6 +127,7 @@ PROTO_HEADERS = \
 
 PROTO_SOURCES = \
 	proto/accept.c \
+	proto/cookie.c \
 	proto/dial.c \
 	proto/dns.c \
 	proto/form.c \
@@ -202,6 +204,7 @@ TEST_SOURCES = \
 	tests/cancel_test.c \
 	tests/channel_test.c \
 	tests/check_test.c \
+	tests/cookie_test.c \
 	tests/coro_avx512_test.c \
 	tests/coro_test.c \
 	tests/datagram_test.c \
@@ -410,7 +413,7 @@ check: deps-check
 # (Of an array that begins on a cache line we keep a pointer into it: "possibly lost".)
 VALGRIND = valgrind -q --error-exitcode=1 --leak-check=full --errors-for-leak-kinds=definite \
 	--show-leak-kinds=definite --child-silent-after-fork=yes
-VALGRIND_SUITES = accept address channel check coro dispatcher error form future group http1_parse \
+VALGRIND_SUITES = accept address channel check cookie coro dispatcher error form future group http1_parse \
 	http1_write http_router list ring_sim sync task timer timer_heap url utf8 wait_tasks
 check-valgrind: deps-test
 	+@$(SUBMAKE) $(TESTS)

@@ -5,6 +5,7 @@
 
 #include "ouro_dns.h"
 #include "ouro_http_client.h"
+#include "ouro_http_cookie.h"
 #include "ouro_http_server.h"
 #include "ouro_http_test.h"
 #include "ouro_stream.h"
