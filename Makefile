@@ -148,6 +148,7 @@ PROTO_SOURCES = \
 	proto/http_request.c \
 	proto/http_router.c \
 	proto/http_server.c \
+	proto/multipart.c \
 	proto/parameter.c \
 	proto/stream.c \
 	proto/stream_pair.c \
@@ -234,6 +235,7 @@ TEST_SOURCES = \
 	tests/loop_test.c \
 	tests/mailbox_test.c \
 	tests/main.c \
+	tests/multipart_test.c \
 	tests/no_memory_test.c \
 	tests/offload_test.c \
 	tests/op_test.c \
@@ -414,7 +416,7 @@ check: deps-check
 VALGRIND = valgrind -q --error-exitcode=1 --leak-check=full --errors-for-leak-kinds=definite \
 	--show-leak-kinds=definite --child-silent-after-fork=yes
 VALGRIND_SUITES = accept address channel check cookie coro dispatcher error form future group http1_parse \
-	http1_write http_router list ring_sim sync task timer timer_heap url utf8 wait_tasks
+	http1_write http_router list multipart ring_sim sync task timer timer_heap url utf8 wait_tasks
 check-valgrind: deps-test
 	+@$(SUBMAKE) $(TESTS)
 	@for suite in $(VALGRIND_SUITES); do \

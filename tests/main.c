@@ -66,6 +66,7 @@
     SUITE(inbox)            \
     SUITE(loop)             \
     SUITE(mailbox)          \
+    SUITE(multipart)        \
     SUITE(offload)          \
     SUITE(no_memory)        \
     SUITE(op)               \
