@@ -10,22 +10,32 @@
 #include "http_app.h"
 #include "http_exchange.h"
 
-/* RFC 9110 §15.5.6: a 405 has to say what would be allowed. */
+/*
+ * RFC 9110 §9.3.7, and §15.5.6: a 405 has to say what would be allowed. `methods` are numbers
+ * of the application's router; `extra` is one that is added unless it is among them, or NULL.
+ */
 static int reply_allowed(struct ouro_http_exchange *exchange, int status,
-                         const char *const *methods, size_t count)
+                         const struct ouro_http_app *app, uint64_t methods, const char *extra)
 {
-    size_t len = 1;
+    size_t len = extra ? strlen(extra) + 3 : 1;
     char *list, *end;
     int code;
 
-    for (size_t i = 0; i < count; i++)
-        len += strlen(methods[i]) + 2;
+    for (uint64_t rest = methods; rest; rest &= rest - 1)
+        len += strlen(ouro__http_router_method(app->router, (unsigned) __builtin_ctzll(rest))) + 2;
     list = end = ouro__http_exchange_allocate(exchange, len);
     if (!list)
         return -ENOMEM;
     *end = '\0';
-    for (size_t i = 0; i < count; i++)
-        end = stpcpy(stpcpy(end, i ? ", " : ""), methods[i]);
+    for (uint64_t rest = methods; rest; rest &= rest - 1) {
+        const char *name = ouro__http_router_method(app->router, (unsigned) __builtin_ctzll(rest));
+
+        end = stpcpy(stpcpy(end, end == list ? "" : ", "), name);
+        if (extra && strcmp(name, extra) == 0)
+            extra = NULL;
+    }
+    if (extra)
+        (void) stpcpy(stpcpy(end, end == list ? "" : ", "), extra);
     code = ouro_http_add_header(exchange, "Allow", list);
     if (code)
         return code;
@@ -33,60 +43,58 @@ static int reply_allowed(struct ouro_http_exchange *exchange, int status,
                          : ouro__http_exchange_reply_status(exchange, status);
 }
 
-/* RFC 9110 §9.3.7: about the server as a whole. */
-static int reply_to_asterisk(struct ouro_http_exchange *exchange, const struct ouro_http_app *app)
-{
-    const char *methods[HTTP_ROUTER_METHODS_MAX];
-    size_t count = ouro__http_router_methods(app->router, methods);
-
-    return reply_allowed(exchange, 204, methods, count);
-}
-
-static int split_path(struct ouro_http_exchange *exchange)
+/* `memory` gets the text of the segments. */
+static int split_path(struct ouro_http_exchange *exchange, char **ret_memory)
 {
     const struct http1_head *request = exchange->request;
-    char *memory =
-        ouro__http_exchange_allocate(exchange, request->path_len ? request->path_len : 1);
-
-    if (!memory)
-        return -ENOMEM;
     /* RFC 3986 §6.2.3: "http://host" has the path "/", unwritten. */
-    if (!request->path_len)
-        return ouro__url_split_path("/", 1, memory, &exchange->segments);
-    return ouro__url_split_path(request->path, request->path_len, memory, &exchange->segments);
+    const char *path = request->path_len ? request->path : "/";
+    size_t len = request->path_len ? request->path_len : 1;
+    char *memory = ouro__http_exchange_allocate(exchange, len);
+    int code = memory ? ouro__url_split_path(path, len, memory, &exchange->segments) : -ENOMEM;
+
+    *ret_memory = memory;
+    return code;
 }
 
-static int call_handler(struct ouro_http_exchange *exchange, const struct ouro_http_app *app)
+static int call_handler(struct ouro_http_exchange *exchange, const struct ouro_http_app *app,
+                        char *memory)
 {
+    bool is_options = strcmp(exchange->request->method, "OPTIONS") == 0;
     const struct http_endpoint *endpoint;
     struct http_match match;
 
-    ouro__http_router_match(app->router, exchange->request->method, &exchange->segments, &match);
+    ouro__http_router_match(app->router, exchange->request->method, &exchange->segments, 0, &match);
     exchange->route = match.route;
-    if (match.allowed_count)
-        return reply_allowed(exchange, 405, match.allowed, match.allowed_count);
+    if (match.allowed)
+        return reply_allowed(exchange, is_options ? 204 : 405, app, match.allowed, "OPTIONS");
     if (!match.route)
         return ouro__http_exchange_reply_status(exchange, 404);
+    if (match.route->has_tail)
+        ouro__http_route_join_tail(match.route, 0, memory, &exchange->segments);
     endpoint = match.route->endpoint;
     return endpoint->handler(exchange, endpoint->arg);
 }
 
 void ouro__http_dispatch(struct ouro_http_exchange *exchange, const struct ouro_http_app *app)
 {
-    int code = 0;
+    char *memory;
+    int code;
 
     if (exchange->request->form == HTTP1_AUTHORITY) {
         (void) ouro__http_exchange_reply_status(exchange, 501); /* CONNECT is a proxy's */
+        code = 0;
     } else if (exchange->request->form == HTTP1_ASTERISK) {
-        (void) reply_to_asterisk(exchange, app);
+        /* About the server as a whole. */
+        code = reply_allowed(exchange, 204, app, ouro__http_router_methods(app->router), NULL);
     } else {
-        code = split_path(exchange);
+        code = split_path(exchange, &memory);
         if (code == OURO_EURL)
             (void) ouro__http_exchange_reply_status(exchange, 400);
         else if (code == OURO_ELIMIT)
             (void) ouro__http_exchange_reply_status(exchange, 404);
         else if (!code)
-            code = call_handler(exchange, app);
+            code = call_handler(exchange, app, memory);
     }
     ouro__http_exchange_finish(exchange, code);
 }

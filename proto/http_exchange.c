@@ -99,7 +99,7 @@ const char *ouro_http_query(const struct ouro_http_exchange *exchange)
 const char *ouro_http_parameter(const struct ouro_http_exchange *exchange, const char *name)
 {
     const struct url_segment *segment =
-        ouro__http_route_parameter(exchange->route, &exchange->segments, name);
+        ouro__http_route_parameter(exchange->route, 0, &exchange->segments, name);
 
     return segment ? segment->text : NULL;
 }

@@ -60,15 +60,24 @@ OURO_API void ouro_http_app_destroy(struct ouro_http_app *app);
 /*
  * ouro_http_route - let `handler` answer a method on the paths of a pattern
  * @method:  "GET", ...; case counts. GET answers HEAD as well
- * @pattern: a path; a segment may be a parameter, as in "/hello/{name}". Text beats
- *           parameters, segment by segment from the left. At most 8 parameters
+ * @pattern: a path; a segment may be a parameter, as in "/hello/{name}", and the last one a
+ *           tail, as in "/files/{path...}". At most 8 of both
  * @arg:     passed to the handler
  *
- * Other paths are answered with 404, other methods of known paths with 405 and the list
- * of those that are allowed.
+ * A parameter stands for one segment that is not empty; a tail for all that follows, so that
+ * "/files/" matches (the tail is empty then), but not "/files". Text beats a parameter, which
+ * beats a tail, segment by segment from the left.
+ *
+ * A tail can be used to name a file: it does not begin with a slash, and has no empty segment
+ * but at the end, no "." and no "..". Paths that would break this, by an encoded
+ * slash for example, do not match.
+ *
+ * Other paths are answered with 404. Other methods of known paths: with 405 and the list of
+ * those that are allowed; OPTIONS, with 204 and that list.
  *
  * Context: any thread; not while the application is served.
- * Returns: 0; -EINVAL for a bad method or pattern; -EEXIST; -ENOMEM.
+ * Returns: 0; -EINVAL for a bad method or pattern, or a 65th method; -EEXIST;
+ *          -ENOMEM.
  */
 OURO_API int ouro_http_route(struct ouro_http_app *app, const char *method, const char *pattern,
                              ouro_http_handler_fn *handler, void *arg);

@@ -191,7 +191,7 @@ static void ask_for_routes(void)
     CU_ASSERT_STRING_EQUAL(
         ask("PUT /ok HTTP/1.1\r\n" CLOSE),
         "HTTP/1.1 405 Method Not Allowed\r\n"
-        "Content-Type: text/plain; charset=utf-8\r\nAllow: POST, GET, HEAD\r\n"
+        "Content-Type: text/plain; charset=utf-8\r\nAllow: GET, HEAD, POST, OPTIONS\r\n"
         "Content-Length: 23\r\nConnection: close\r\n\r\n405 Method Not Allowed\n");
     CU_ASSERT_STRING_EQUAL(ask("DELETE /nothing HTTP/1.1\r\n" CLOSE),
                            "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
@@ -218,7 +218,7 @@ static void ask_in_other_forms(void)
     CU_ASSERT(starts_with(ask("CONNECT x:80 HTTP/1.1\r\nHost: x:80\r\nConnection: close\r\n\r\n"),
                           "HTTP/1.1 501 "));
     CU_ASSERT_STRING_EQUAL(ask("OPTIONS * HTTP/1.1\r\n" CLOSE),
-                           "HTTP/1.1 204 No Content\r\nAllow: GET, HEAD, DELETE, POST\r\n"
+                           "HTTP/1.1 204 No Content\r\nAllow: GET, HEAD, POST, DELETE\r\n"
                            "Connection: close\r\n\r\n");
 }
 
