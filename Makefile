@@ -225,6 +225,7 @@ TEST_SOURCES = \
 	tests/hook_test.c \
 	tests/http1_parse_test.c \
 	tests/http1_write_test.c \
+	tests/http_app_test.c \
 	tests/http_ask_test.c \
 	tests/http_client_test.c \
 	tests/http_reply_test.c \

@@ -135,8 +135,8 @@ int ouro__http_answer_begin(struct ouro_http_exchange *exchange, const struct ht
     connection->framing = framing_of(connection, answer);
     if (connection->framing == ANSWER_WITHOUT_BODY)
         body_len = 0;
-    if (connection->server->draining || connection->framing == ANSWER_UNTIL_CLOSE ||
-        !ouro__http_body_may_be_dropped(connection))
+    if (connection->server->draining || exchange->is_last ||
+        connection->framing == ANSWER_UNTIL_CLOSE || !ouro__http_body_may_be_dropped(connection))
         connection->keep_alive = false;
     code = put_head(connection, answer, copies ? body_len : 0);
     if (!code && !copies && body_len)

@@ -12,7 +12,6 @@
 #include "ouro_timer.h"
 
 #define DROP_BYTES_MAX (64 * 1024) /* of an unread body; more is not worth the connection */
-#define RATE_GRACE_NS  (5 * OURO_SECOND)
 
 void ouro__http_body_begin(struct http_connection *connection)
 {
@@ -46,19 +45,20 @@ static int put_continue(struct http_connection *connection)
 }
 
 /*
- * How long the client may take for the next piece. A client that sends a byte now and then, each
- * in time, is stopped by the rate: after a grace, the time that we have waited for it, in all, may
- * not be longer than what it has sent would take at the lowest rate.
+ * How long the client may take for the next piece. One that sends a byte now and then, each in
+ * time, is stopped by the rate: what we have waited for it in all, beyond one such time, may not
+ * be longer than what it has sent would take at the lowest rate.
  */
 static int64_t time_for_next_piece(const struct http_connection *connection)
 {
-    const struct ouro_http_route_options *limits = &connection->exchange.limits;
+    int64_t timeout_ns = connection->exchange.limits.body_timeout_ns;
     uint64_t seconds = connection->body_read / connection->server->options.body_rate_min;
-    int64_t left = OURO_FOREVER;
+    int64_t left = connection->body_waited_ns;
 
-    if (seconds < (uint64_t) (OURO_FOREVER / OURO_SECOND) - 5)
-        left = RATE_GRACE_NS + (int64_t) seconds * OURO_SECOND - connection->body_waited_ns;
-    return left < limits->body_timeout_ns ? left : limits->body_timeout_ns;
+    if (seconds > (uint64_t) (left / OURO_SECOND))
+        return timeout_ns;
+    left = timeout_ns + (int64_t) seconds * OURO_SECOND - left;
+    return left < timeout_ns ? left : timeout_ns;
 }
 
 /* Returns 1 when there are more bytes, or an error. */

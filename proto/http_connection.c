@@ -63,6 +63,28 @@ static int wait_for_request(struct http_connection *connection)
     return code == -ETIMEDOUT || (code > 0 && connection->is_closing) ? 0 : code;
 }
 
+static bool has_request_limit(const struct ouro_http_serve_options *options)
+{
+    return options->request_timeout_ns && options->request_timeout_ns < OURO_FOREVER / 2;
+}
+
+/* The head has begun, and will not be read at once: only then is it worth to look at the clock. */
+static void set_deadlines(struct http_connection *connection)
+{
+    const struct ouro_http_serve_options *options = &connection->server->options;
+    int64_t now;
+
+    if (connection->head_deadline)
+        return;
+    now = ouro_now();
+    connection->head_deadline = now + options->header_timeout_ns;
+    if (!has_request_limit(options))
+        return;
+    connection->request_deadline = now + options->request_timeout_ns;
+    if (connection->head_deadline > connection->request_deadline)
+        connection->head_deadline = connection->request_deadline;
+}
+
 /* Returns 1 when there are more bytes; 0 when the connection ends; or an error. */
 static int wait_for_head(struct http_connection *connection)
 {
@@ -72,8 +94,7 @@ static int wait_for_head(struct http_connection *connection)
         return code;
     if (!ouro__http1_parse_has_begun(&connection->reader.parser))
         return wait_for_request(connection);
-    if (!connection->head_deadline)
-        connection->head_deadline = ouro_now() + connection->server->options.header_timeout_ns;
+    set_deadlines(connection);
     code = ouro__http_connection_fill(connection, connection->head_deadline);
     return code ? code : OURO_EEOF;
 }
@@ -83,7 +104,7 @@ static int read_head(struct http_connection *connection)
 {
     int event, code = 1;
 
-    connection->head_deadline = 0;
+    connection->head_deadline = connection->request_deadline = 0;
     while ((event = ouro__http1_reader_step(&connection->reader)) == HTTP1_MORE && code > 0)
         code = wait_for_head(connection);
     return event == HTTP1_MORE ? code : event;
@@ -129,6 +150,17 @@ static int status_of_head_error(const struct http_connection *connection, int er
     return error == OURO_EEOF ? 400 : 0;
 }
 
+/* 0: none. */
+static int64_t deadline_of_request(const struct http_connection *connection)
+{
+    const struct ouro_http_serve_options *options = &connection->server->options;
+
+    if (!has_request_limit(options))
+        return 0;
+    return connection->request_deadline ? connection->request_deadline
+                                        : ouro_now() + options->request_timeout_ns;
+}
+
 /* `status` is 0 when there is a request, else how to answer what should have become one. */
 static int begin_exchange(struct http_connection *connection, int status)
 {
@@ -137,6 +169,7 @@ static int begin_exchange(struct http_connection *connection, int status)
                                          &connection->server->options);
 
     connection->keep_alive = !status && head->keep_alive;
+    connection->exchange.deadline = deadline_of_request(connection);
     ouro__http_body_begin(connection);
     return code;
 }
@@ -156,9 +189,6 @@ static void answer_request(struct http_connection *connection)
     server->report.requests++;
     if (head->expects_unknown)
         refuse(connection, 417);
-    else if (head->framing == HTTP1_LENGTH &&
-             head->content_length > connection->exchange.limits.body_bytes_max)
-        refuse(connection, 413);
     else
         ouro__http_dispatch(&connection->exchange, server->app);
 }

@@ -38,7 +38,8 @@ struct http_connection {
     bool peer_done;  /* has sent its last byte */
     enum answer_framing framing;
 
-    int64_t head_deadline; /* 0: the head has not begun */
+    int64_t head_deadline;    /* 0: nobody has waited for the rest of a head yet */
+    int64_t request_deadline; /* set with it */
 
     bool continue_due;      /* the client waits for 100 Continue */
     bool body_ended;        /* all of it has been read */

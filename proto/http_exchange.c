@@ -98,9 +98,12 @@ const char *ouro_http_query(const struct ouro_http_exchange *exchange)
 
 const char *ouro_http_parameter(const struct ouro_http_exchange *exchange, const char *name)
 {
-    const struct url_segment *segment =
-        ouro__http_route_parameter(exchange->route, 0, &exchange->segments, name);
+    const struct url_segment *segment;
 
+    if (!exchange->route)
+        return NULL;
+    segment = ouro__http_route_parameter(exchange->route, exchange->route_start,
+                                         &exchange->segments, name);
     return segment ? segment->text : NULL;
 }
 

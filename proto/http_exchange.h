@@ -20,6 +20,7 @@
 #include "url.h"
 
 struct arena_block;
+struct http_dispatch;
 struct http_gzip;
 
 /* The length of a body that nobody knows yet. */
@@ -95,9 +96,13 @@ struct http_pairs {
 struct ouro_http_exchange {
     const struct exchange_ops *ops;
     const struct http1_head *request;
-    const char *path; /* without the query */
-    const struct http_route *route;
-    struct ouro_http_route_options limits; /* of the route, without zeros */
+    const char *path;                      /* without the query */
+    const struct http_route *route;        /* NULL: the server answers by itself */
+    size_t route_start;                    /* the segment with which the route's pattern begins */
+    struct ouro_http_route_options limits; /* what holds for this request, see http_app.h */
+    struct http_dispatch *dispatch;        /* how far it has come, see http_dispatch.c */
+    int64_t deadline;                      /* for all of it; 0: none */
+    bool is_last; /* the connection is not worth going on with behind this answer */
 
     enum answer_progress progress;
     int status;         /* that was answered; 0: none yet */
@@ -145,9 +150,9 @@ char *ouro__http_exchange_copy(struct ouro_http_exchange *exchange, const char *
 OURO_TASK int ouro__http_exchange_reply_status(struct ouro_http_exchange *exchange, int status);
 
 /*
- * The handler has returned `code`. Sees to it that there is an answer, or none any more: one
- * that was begun is completed if it can be, and else aborted.
+ * The handler has returned `code`: an answer that it has begun is completed, or aborted if it
+ * can't be.
  */
-OURO_TASK void ouro__http_exchange_finish(struct ouro_http_exchange *exchange, int code);
+OURO_TASK void ouro__http_exchange_complete(struct ouro_http_exchange *exchange, int code);
 
 #endif /* OURO_HTTP_EXCHANGE_H */

@@ -299,14 +299,8 @@ int ouro__http_exchange_reply_status(struct ouro_http_exchange *exchange, int st
                             ouro__http1_reason(status));
 }
 
-void ouro__http_exchange_finish(struct ouro_http_exchange *exchange, int code)
+void ouro__http_exchange_complete(struct ouro_http_exchange *exchange, int code)
 {
     if (exchange->progress == ANSWERING && (code || ouro_http_reply_end(exchange)))
         exchange->progress = ABORTED;
-    if (exchange->progress != UNANSWERED)
-        return;
-    /* A handler that failed, or forgot: its fields are not for that answer. */
-    exchange->fields.first = NULL;
-    exchange->fields.end = &exchange->fields.first;
-    (void) ouro__http_exchange_reply_status(exchange, exchange->failure_status);
 }

@@ -63,8 +63,6 @@ static int set_defaults(struct ouro_http_serve_options *options)
     set_duration(&options->idle_timeout_ns, 75 * OURO_SECOND);
     set_duration(&options->linger_timeout_ns, 2 * OURO_SECOND);
     set_duration(&options->drain_timeout_ns, 5 * OURO_SECOND);
-    set_duration(&options->handler_timeout_ns, OURO_FOREVER);
-    set_duration(&options->request_timeout_ns, OURO_FOREVER);
     if (!options->body_rate_min)
         options->body_rate_min = 240;
     if (is_negative(options))
@@ -201,6 +199,8 @@ int ouro_http_serve(struct ouro_http_app *app, int listen_fd,
 
     if (code)
         return code;
+    server.limits.body_bytes_max = server.options.body_bytes_max;
+    server.limits.body_timeout_ns = server.options.body_timeout_ns;
     /* Inherited by what is accepted. A Unix socket refuses it, and has no need of it. */
     (void) ouro_setsockopt(listen_fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     code = accept_connections(&server, listen_fd);

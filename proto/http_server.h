@@ -16,6 +16,7 @@ struct http_connection;
 struct http_server {
     struct ouro_http_app *app;
     struct ouro_http_serve_options options; /* without zeros */
+    struct ouro_http_route_options limits;  /* of requests, where no application says otherwise */
     struct ouro_group connections;
     struct http_flusher flusher;
     struct http_connection *first; /* all of them, for the drain */

@@ -47,6 +47,16 @@ typedef int ouro_http_handler_fn(struct ouro_http_exchange *exchange, void *arg)
 /* --- applications ------------------------------------------------------------------------ */
 
 /*
+ * An application is a set of routes, with middleware around them. One can be mounted in
+ * another. What is said here about requests also holds for a mounted one, with paths that
+ * begin behind its prefix.
+ *
+ * A path that no route knows is answered with 404. Another method of a known path: with 405
+ * and the list of those that are allowed; except HEAD, which the route of GET answers, and
+ * OPTIONS, to which that list is the answer, with 204, unless a route has OPTIONS itself.
+ */
+
+/*
  * ouro_http_app_create - an application without routes
  *
  * Context: any thread.
@@ -54,7 +64,12 @@ typedef int ouro_http_handler_fn(struct ouro_http_exchange *exchange, void *arg)
  */
 OURO_API int ouro_http_app_create(struct ouro_http_app **ret_app);
 
-/* ouro_http_app_destroy - NULL is allowed. Not while it is served. Context: any thread. */
+/*
+ * ouro_http_app_destroy - and what is mounted in it
+ * @app: NULL is allowed; not while it is served, nor one that is mounted itself
+ *
+ * Context: any thread.
+ */
 OURO_API void ouro_http_app_destroy(struct ouro_http_app *app);
 
 /*
@@ -72,25 +87,125 @@ OURO_API void ouro_http_app_destroy(struct ouro_http_app *app);
  * but at the end, no "." and no "..". Paths that would break this, by an encoded
  * slash for example, do not match.
  *
- * Other paths are answered with 404. Other methods of known paths: with 405 and the list of
- * those that are allowed; OPTIONS, with 204 and that list.
- *
  * Context: any thread; not while the application is served.
- * Returns: 0; -EINVAL for a bad method or pattern, or a 65th method; -EEXIST;
- *          -ENOMEM.
+ * Returns: 0; -EINVAL for a bad method or pattern, or a 65th method; -EEXIST, also for what is
+ *          at or below the prefix of a mounted application; -ENOMEM.
  */
 OURO_API int ouro_http_route(struct ouro_http_app *app, const char *method, const char *pattern,
                              ouro_http_handler_fn *handler, void *arg);
 
+/* Whether answers are compressed for clients that can take it. */
 enum ouro_http_gzip { OURO_HTTP_GZIP_DEFAULT, OURO_HTTP_GZIP_ON, OURO_HTTP_GZIP_OFF };
 
-/* What holds for a route. */
+/*
+ * What may differ from route to route. Zero stands for what the application has; if that is
+ * zero, for what the one has in which it is mounted; at last, for what the server has.
+ */
 struct ouro_http_route_options {
-    uint64_t body_bytes_max;
-    int64_t body_timeout_ns;
-    int64_t handler_timeout_ns;
+    uint64_t body_bytes_max;    /* what ouro_http_read() reads of one request; 413 beyond */
+    int64_t body_timeout_ns;    /* for the next piece of a body; 408 */
+    int64_t handler_timeout_ns; /* for middleware and handler together; 503, or 408 when it is
+                                   the body that they wait for; none by default */
     enum ouro_http_gzip gzip;
 };
+
+/*
+ * ouro_http_route_with - the same as ouro_http_route(), with limits of its own
+ * @options: copied; NULL as if all were zero
+ *
+ * A body whose Content-Length is beyond body_bytes_max is refused before the handler is
+ * called, but after the middleware. When handler_timeout_ns has passed, waiting calls fail with
+ * -ETIMEDOUT, as in any scope of ouro_timeout_begin(), and 503 (408) is answered if there was no
+ * answer before. OURO_FOREVER is no limit, where an outer one has to be lifted.
+ *
+ * Context: any thread; not while the application is served.
+ * Returns: as ouro_http_route(); also -EINVAL for options that are negative or unknown.
+ */
+OURO_API int ouro_http_route_with(struct ouro_http_app *app, const char *method,
+                                  const char *pattern, ouro_http_handler_fn *handler, void *arg,
+                                  const struct ouro_http_route_options *options);
+
+/*
+ * ouro_http_app_set_options - limits for all routes that have none of their own
+ * @options: copied; NULL as if all were zero
+ *
+ * They also hold where the server itself answers, and for mounted applications.
+ *
+ * Context: any thread; not while the application is served.
+ * Returns: 0; -EINVAL for options that are negative or unknown.
+ */
+OURO_API int ouro_http_app_set_options(struct ouro_http_app *app,
+                                       const struct ouro_http_route_options *options);
+
+/*
+ * ouro_http_mount_take - leave all paths at and below a prefix to another application
+ * @prefix: as in "/api/v1": text only, without a slash at the end
+ * @mount:  taken: destroyed with `app`. Its patterns are of what follows the prefix, and the
+ *          prefix alone is its "/". More may be added to it afterwards
+ *
+ * Everything there is its own, also what it answers with 404. Its requests go through
+ * the middleware of `app` first. The prefix beats parameters and tails of `app`.
+ *
+ * Context: any thread; not while one of them is served.
+ * Returns: 0; -EINVAL for a bad prefix, for an application that is mounted already or in which
+ *          `app` is mounted itself, and for more than 8 mounts in each other; -EEXIST when `app`
+ *          has a route or a mount at or below the prefix, or a mount above it; -ENOMEM.
+ */
+OURO_API int ouro_http_mount_take(struct ouro_http_app *app, const char *prefix,
+                                  struct ouro_http_app *mount);
+
+/*
+ * A step on the way to a handler. It may look at the request, add header fields to the answer,
+ * answer itself, or go on with ouro_http_next(), and do something afterwards.
+ * Returns as a handler: who neither answers nor goes on is answered for with 500.
+ *
+ *     static int log_access(struct ouro_http_exchange *exchange, void *arg)
+ *     {
+ *         int64_t start = ouro_now();
+ *         int code = ouro_http_next(exchange);
+ *
+ *         write_line(arg, ouro_http_path(exchange), ouro_http_status(exchange), ouro_now() - start);
+ *         return code;
+ *     }
+ */
+typedef int ouro_http_middleware_fn(struct ouro_http_exchange *exchange, void *arg);
+
+/*
+ * ouro_http_use - put middleware around all that an application answers
+ * @arg: passed to `fn`
+ *
+ * The first one added is the outermost. It is around the routes, those added before it
+ * included; around mounted applications, whose own middleware is further in; and around what the
+ * server answers in a handler's place: 404, 405, OPTIONS, 413, a path that is refused with 400.
+ * (OPTIONS for "*" and CONNECT have the path "".) Requests that are not valid HTTP never
+ * come here.
+ *
+ * Context: any thread; not while the application is served.
+ * Returns: 0; -ENOMEM.
+ */
+OURO_API int ouro_http_use(struct ouro_http_app *app, ouro_http_middleware_fn *fn, void *arg);
+
+/*
+ * ouro_http_next - go on with the next middleware, or with the handler
+ *
+ * Afterwards there is an answer, also when the handler failed: header fields have to be
+ * added before. Those of a step that failed are dropped, those from further out are kept.
+ *
+ * When handler_timeout_ns has passed, the waiting calls of middleware fail as well. Who has to
+ * wait then, for a line in a log, raises a shield: ouro_shield_begin().
+ *
+ * Context: the handler's task, in middleware; may suspend.
+ * Returns: what the next middleware or the handler returned; -EALREADY the second time, and
+ *          in a handler.
+ */
+OURO_API OURO_TASK int ouro_http_next(struct ouro_http_exchange *exchange);
+
+/*
+ * ouro_http_status - the status that was answered; 0: there is no answer yet
+ *
+ * Context: the handler's task.
+ */
+OURO_API int ouro_http_status(const struct ouro_http_exchange *exchange);
 
 /* --- serving ----------------------------------------------------------------------------- */
 
@@ -108,10 +223,11 @@ struct ouro_http_serve_options {
     size_t header_bytes_max;   /* whole head, request line included; 431 beyond; 16 KiB */
     unsigned header_count_max; /* fields, trailers included; 431 beyond; 100 */
     uint64_t body_bytes_max;   /* what ouro_http_read() reads of one request; 413 beyond; 1 MiB */
-    uint64_t body_rate_min;    /* bytes a second, on average, after 5 s; 408 below; 240 */
+    uint64_t body_rate_min;    /* bytes a second, see body_timeout_ns; 408 below; 240 */
 
     int64_t header_timeout_ns;  /* from a head's first byte to its last; 408; 5 s */
-    int64_t body_timeout_ns;    /* for the next piece of a body; 408; 30 s */
+    int64_t body_timeout_ns;    /* for the next piece of a body, and for all waiting for it beyond
+                                   what it takes at body_rate_min; 408; 30 s */
     int64_t handler_timeout_ns; /* for a handler, its reading and writing included; 503; none */
     int64_t request_timeout_ns; /* from a head's first byte to the end of the handler; 408 while
                                    the client is waited for, else 503; none */
@@ -294,9 +410,6 @@ OURO_API OURO_TASK int ouro_http_reply_json(struct ouro_http_exchange *exchange,
  */
 OURO_API OURO_TASK int ouro_http_redirect(struct ouro_http_exchange *exchange, int status,
                                           const char *location);
-
-/* ouro_http_status - the status that was answered; 0: none yet. Context: the handler's task. */
-OURO_API int ouro_http_status(const struct ouro_http_exchange *exchange);
 
 /* --- streamed answers -------------------------------------------------------------------- */
 

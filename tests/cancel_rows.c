@@ -1295,7 +1295,14 @@ static int answer_hello(struct ouro_http_exchange *hello, void *arg)
     return ouro_http_reply(hello, 200, NULL, ten, 10);
 }
 
-/* The connection's task becomes the victim. */
+static int answer_much(struct ouro_http_exchange *much, void *arg)
+{
+    struct scene *scene = arg;
+
+    return ouro_http_reply(much, 200, NULL, scene->data, DATA_BYTES);
+}
+
+/* The connection's task becomes the victim. Also as middleware. */
 static int perform_in_handler(struct ouro_http_exchange *present, void *arg)
 {
     struct scene *scene = arg;
@@ -1305,17 +1312,28 @@ static int perform_in_handler(struct ouro_http_exchange *present, void *arg)
     return scene_perform(scene);
 }
 
-static void open_server(struct scene *scene)
+static void open_server_with(struct scene *scene, ouro_http_handler_fn *handler)
 {
     int size = NARROW;
 
     open_listener(scene);
     CU_ASSERT_EQUAL(ouro_http_app_create(&scene->app), 0);
     CU_ASSERT_EQUAL(ouro_http_route(scene->app, "GET", "/", answer_hello, NULL), 0);
-    CU_ASSERT_EQUAL(ouro_http_route(scene->app, "POST", "/", perform_in_handler, scene), 0);
+    CU_ASSERT_EQUAL(ouro_http_route(scene->app, "POST", "/", handler, scene), 0);
     CU_ASSERT_EQUAL(ouro_setsockopt(scene->listener, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)),
                     0);
     CU_ASSERT_EQUAL(ouro_setsockopt(scene->fds[1], SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)), 0);
+}
+
+static void open_server(struct scene *scene)
+{
+    open_server_with(scene, perform_in_handler);
+}
+
+static void open_middleware(struct scene *scene)
+{
+    open_server_with(scene, answer_much);
+    CU_ASSERT_EQUAL(ouro_http_use(scene->app, perform_in_handler, scene), 0);
 }
 
 static int64_t call_http_serve(struct scene *scene)
@@ -1462,6 +1480,12 @@ static void check_http_read(struct scene *scene)
 static int64_t call_http_reply(struct scene *scene)
 {
     return ouro_http_reply(exchange, 200, NULL, scene->data, DATA_BYTES);
+}
+
+static int64_t call_http_next(struct scene *scene)
+{
+    (void) scene;
+    return ouro_http_next(exchange);
 }
 
 static int64_t call_http_replyf(struct scene *scene)
@@ -2312,6 +2336,8 @@ const struct row rows[] = {
      IS_SLOW | HELPER_STAYS | USES_DATA, NULL, serve_one},
     {"ouro_http_writef", open_server, call_http_writef, hear_reply, check_http_reply,
      IS_SLOW | HELPER_STAYS, NULL, serve_one},
+    {"ouro_http_next", open_middleware, call_http_next, hear_reply, check_http_reply,
+     IS_SLOW | HELPER_STAYS | USES_DATA, NULL, serve_one},
     {"ouro_http_read", open_server, call_http_read, send_body, check_http_read, IS_SLOW, NULL,
      serve_one},
     {"ouro_http_reply", open_server, call_http_reply, hear_reply, check_http_reply,

@@ -54,7 +54,7 @@ static int write_as_many(struct ouro_http_exchange *exchange, void *arg)
     CU_ASSERT_EQUAL(ouro_http_add_header(exchange, "Too", "late"), -EALREADY);
     CU_ASSERT_EQUAL(ouro_http_reply(exchange, 200, NULL, NULL, 0), -EALREADY);
     for (int i = 0; i < count; i++)
-        seen.code = ouro_http_write(exchange, "abcdefgh" + i, 1);
+        seen.code = ouro_http_write(exchange, &"abcdefgh"[i], 1);
     seen.code2 = ouro_http_reply_end(exchange);
     return 0;
 }
@@ -507,8 +507,10 @@ static void send_steadily(void)
 
 static void test_bodies_have_a_lowest_rate(void)
 {
+    server.options.body_timeout_ns = 5 * OURO_SECOND;
     run_on(test_sim_ring(), trickle);
     run_on(test_sim_ring(), send_steadily);
+    memset(&server.options, 0, sizeof(server.options));
 }
 
 /* --- upgrades ---------------------------------------------------------------------------- */

@@ -58,6 +58,7 @@
     SUITE(gdb)              \
     SUITE(http1_parse)      \
     SUITE(http1_write)      \
+    SUITE(http_app)         \
     SUITE(http_ask)         \
     SUITE(http_client)      \
     SUITE(http_reply)       \
