@@ -364,6 +364,28 @@ static int get_page(void)
     return code;
 }
 
+static int pass(struct ouro_http_exchange *exchange, void *arg)
+{
+    (void) arg;
+    return ouro_http_next(exchange);
+}
+
+static int mount_api(struct ouro_http_app *app)
+{
+    struct ouro_http_app *api;
+    int code = ouro_http_app_create(&api);
+
+    if (code)
+        return code;
+    code = ouro_http_route(api, "GET", "/{name}/{rest...}", answer, NULL);
+    keep(&code, ouro_http_use(api, pass, NULL));
+    if (!code)
+        code = ouro_http_mount_take(app, "/api/v1", api);
+    if (code)
+        ouro_http_app_destroy(api);
+    return code;
+}
+
 static int use_http(void *arg)
 {
     struct site site = {.listener = -1};
@@ -376,6 +398,7 @@ static int use_http(void *arg)
         return code;
     code = ouro_http_route(site.app, "GET", "/hello/{name}", answer, NULL);
     keep(&code, ouro_http_route(site.app, "GET", "/", answer, NULL));
+    keep(&code, mount_api(site.app));
     keep(&code, ouro_address_parse("127.0.0.1", 8002, &address));
     site.listener = ouro_listen(&address, 0);
     keep(&code, site.listener);
