@@ -142,7 +142,11 @@ PROTO_SOURCES = \
 	proto/http_client.c \
 	proto/http_connection.c \
 	proto/http_dispatch.c \
+	proto/http_events.c \
 	proto/http_exchange.c \
+	proto/http_form.c \
+	proto/http_gzip.c \
+	proto/http_multipart.c \
 	proto/http_output.c \
 	proto/http_reply.c \
 	proto/http_request.c \
@@ -229,6 +233,7 @@ TEST_SOURCES = \
 	tests/http_ask_test.c \
 	tests/http_client_test.c \
 	tests/http_reply_test.c \
+	tests/http_request_test.c \
 	tests/http_router_test.c \
 	tests/http_server_test.c \
 	tests/inbox_test.c \
@@ -361,7 +366,7 @@ URING_LIBS = -luring
 LLHTTP_LIBS = -lllhttp
 endif
 ENGINE_LIBS = $(URING_LIBS)
-PROTO_LIBS = $(LLHTTP_LIBS) -lcares -lssl -lcrypto
+PROTO_LIBS = $(LLHTTP_LIBS) -lcares -lssl -lcrypto -lz
 
 # --- Lists made of the lists. --------------------------------------------------------------------
 

@@ -125,9 +125,8 @@ static int flush(struct ouro_http_exchange *exchange)
 static int peer(struct ouro_http_exchange *exchange, struct ouro_address *ret_address)
 {
     struct ouro_stream *stream = connection_of(exchange)->stream;
-    int fd = stream ? ouro_stream_fd(stream) : -ENOTCONN;
 
-    return fd < 0 ? fd : ouro_getpeername(fd, ret_address);
+    return stream ? ouro_stream_peer(stream, ret_address) : -ENOTCONN;
 }
 
 static const struct exchange_ops exchange_ops = {

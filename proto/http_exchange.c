@@ -11,6 +11,7 @@
 
 #include "http1_write.h"
 #include "http_exchange.h"
+#include "http_gzip.h"
 
 /* --- memory that lasts as long as the exchange ------------------------------------------- */
 
@@ -51,6 +52,7 @@ void ouro__http_exchange_end(struct ouro_http_exchange *exchange)
 {
     struct arena_block *block;
 
+    ouro__http_gzip_done(exchange);
     free(exchange->body);
     while ((block = exchange->arena)) {
         exchange->arena = block->next;
@@ -126,10 +128,44 @@ bool ouro_http_header_at(const struct ouro_http_exchange *exchange, size_t index
     return true;
 }
 
+/* --- values for who comes later ---------------------------------------------------------- */
+
+struct http_value {
+    struct http_value *next;
+    const void *key;
+    void *value;
+};
+
+int ouro_http_value_set(struct ouro_http_exchange *exchange, const void *key, void *value)
+{
+    struct http_value *entry = ouro__http_exchange_allocate(exchange, sizeof(*entry));
+
+    if (!entry)
+        return -ENOMEM;
+    entry->next = exchange->values;
+    entry->key = key;
+    entry->value = value;
+    exchange->values = entry;
+    return 0;
+}
+
+void *ouro_http_value_get(const struct ouro_http_exchange *exchange, const void *key)
+{
+    const struct http_value *entry = exchange->values;
+
+    while (entry && entry->key != key)
+        entry = entry->next;
+    return entry ? entry->value : NULL;
+}
+
 /* --- escaping ---------------------------------------------------------------------------- */
 
-static const char *entity_of(char c)
+/* What stands for a character; NULL: itself. `buf` is room for one that has to be made. */
+typedef const char *escape_fn(char c, char buf[8]);
+
+static const char *html_entity(char c, char buf[8])
 {
+    (void) buf;
     switch (c) {
     case '&':
         return "&amp;";
@@ -146,24 +182,53 @@ static const char *entity_of(char c)
     }
 }
 
-const char *ouro_html_escape(struct ouro_http_exchange *exchange, const char *text)
+/* RFC 8259 §7; and what could end a script in which the JSON stands. */
+static const char *json_escape(char c, char buf[8])
 {
-    size_t len = 0;
+    unsigned char code = (unsigned char) c;
+
+    if (c == '"' || c == '\\') {
+        buf[0] = '\\';
+        buf[1] = c;
+        buf[2] = '\0';
+        return buf;
+    }
+    if (code >= ' ' && code != 0x7f && c != '<' && c != '>' && c != '&')
+        return NULL;
+    (void) snprintf(buf, 8, "\\u%04x", code);
+    return buf;
+}
+
+static const char *escape(struct ouro_http_exchange *exchange, const char *text, escape_fn *fn)
+{
+    const char *replacement;
     char *escaped, *end;
+    size_t len = 0;
+    char buf[8];
 
     if (!text)
         return NULL;
     for (const char *at = text; *at; at++)
-        len += entity_of(*at) ? strlen(entity_of(*at)) : 1;
+        len += (replacement = fn(*at, buf)) ? strlen(replacement) : 1;
     escaped = end = ouro__http_exchange_allocate(exchange, len + 1);
     if (!escaped)
         return NULL;
     for (const char *at = text; *at; at++) {
-        if (entity_of(*at))
-            end = stpcpy(end, entity_of(*at));
+        if ((replacement = fn(*at, buf)))
+            end = stpcpy(end, replacement);
         else
             *end++ = *at;
     }
     *end = '\0';
     return escaped;
+}
+
+const char *ouro_html_escape(struct ouro_http_exchange *exchange, const char *text)
+{
+    return escape(exchange, text, html_entity);
+}
+
+const char *ouro_json_escape(struct ouro_http_exchange *exchange, const char *text)
+{
+    return escape(exchange, text, json_escape);
 }

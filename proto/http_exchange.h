@@ -3,7 +3,9 @@
  * http_exchange.h - one request and its answer, whatever version of HTTP carries them
  *
  *     http_exchange.c   memory, the request's head; escaping
- *     http_request.c    the request's body, forms, multipart
+ *     http_request.c    the request's body
+ *     http_form.c       its query, cookies, forms
+ *     http_multipart.c  forms with files
  *     http_reply.c      answers: whole, streamed, redirects, cookies
  *     http_events.c     answers that are a stream of events
  *     http_gzip.c       compression of answers
@@ -22,6 +24,9 @@
 struct arena_block;
 struct http_dispatch;
 struct http_gzip;
+struct http_multipart;
+struct http_pair;
+struct http_value;
 
 /* The length of a body that nobody knows yet. */
 #define HTTP_LENGTH_UNKNOWN UINT64_MAX
@@ -90,7 +95,7 @@ struct http_pairs {
     struct http_pair *pairs;
     size_t count;
     int error; /* 0, or why there are none */
-    bool are_read;
+    bool is_read;
 };
 
 struct ouro_http_exchange {
@@ -117,6 +122,8 @@ struct ouro_http_exchange {
     bool body_is_read; /* all of it */
     struct http_pairs query;
     struct http_pairs form;
+    struct http_multipart *multipart;
+    struct http_value *values; /* what middleware leaves for the handler */
 
     /* Memory that lasts as long as the exchange: a little here, the rest from the heap. */
     struct arena_block *arena;
@@ -142,6 +149,11 @@ void *ouro__http_exchange_allocate(struct ouro_http_exchange *exchange, size_t s
 
 /* The same, filled with a copy of the text and a NUL. */
 char *ouro__http_exchange_copy(struct ouro_http_exchange *exchange, const char *text, size_t len);
+
+/* Adds a copy of a field that the caller may choose. Returns 0, -EINVAL for bad text, -ENOMEM. */
+int ouro__http_exchange_add_field(struct ouro_http_exchange *exchange,
+                                  struct http_answer_fields *fields, const char *name,
+                                  const char *value);
 
 /*
  * Answers with a text that says no more than the status, and does so once at most: errors

@@ -9,10 +9,12 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "http1_write.h"
 #include "http_exchange.h"
+#include "http_gzip.h"
 
 /* --- fields ------------------------------------------------------------------------------ */
 
@@ -33,8 +35,9 @@ static bool is_reserved(const char *name)
     return is_one_of(name, names, sizeof(names) / sizeof(names[0]));
 }
 
-static int add_field(struct ouro_http_exchange *exchange, struct http_answer_fields *fields,
-                     const char *name, const char *value)
+int ouro__http_exchange_add_field(struct ouro_http_exchange *exchange,
+                                  struct http_answer_fields *fields, const char *name,
+                                  const char *value)
 {
     struct http_answer_field *field;
 
@@ -57,7 +60,9 @@ int ouro_http_add_header(struct ouro_http_exchange *exchange, const char *name, 
 {
     if (exchange->progress != UNANSWERED)
         return -EALREADY;
-    return is_reserved(name) ? -EINVAL : add_field(exchange, &exchange->fields, name, value);
+    return is_reserved(name)
+               ? -EINVAL
+               : ouro__http_exchange_add_field(exchange, &exchange->fields, name, value);
 }
 
 int ouro_http_add_trailer(struct ouro_http_exchange *exchange, const char *name, const char *value)
@@ -68,7 +73,7 @@ int ouro_http_add_trailer(struct ouro_http_exchange *exchange, const char *name,
         return -EALREADY;
     if (is_reserved(name) || ouro__http1_trailer_is_forbidden(&field))
         return -EINVAL;
-    return add_field(exchange, &exchange->trailers, name, value);
+    return ouro__http_exchange_add_field(exchange, &exchange->trailers, name, value);
 }
 
 int ouro_http_status(const struct ouro_http_exchange *exchange)
@@ -89,12 +94,19 @@ static bool is_final(int code)
     return code != -EINVAL && code != -ENOMEM;
 }
 
-static int begin(struct ouro_http_exchange *exchange, const struct http_answer *answer)
+/* After an error that is not final the answer's fields are again what they were at `mark`. */
+static int begin(struct ouro_http_exchange *exchange, struct http_answer *answer,
+                 struct http_answer_field **mark, int code)
 {
-    int code = exchange->ops->begin(exchange, answer);
-
-    if (code && !is_final(code))
+    answer->fields = exchange->fields.first;
+    if (!code)
+        code = exchange->ops->begin(exchange, answer);
+    if (code && !is_final(code)) {
+        *mark = NULL;
+        exchange->fields.end = mark;
+        ouro__http_gzip_done(exchange);
         return code;
+    }
     exchange->status = answer->status;
     exchange->body_left = answer->length;
     exchange->progress = answer->body_len == answer->length ? ANSWERED : ANSWERING;
@@ -103,6 +115,22 @@ static int begin(struct ouro_http_exchange *exchange, const struct http_answer *
     if (code)
         exchange->progress = ABORTED;
     return code;
+}
+
+/* Compresses the body, if that is wanted and of use. Returns 0 or -ENOMEM. */
+static int compress(struct ouro_http_exchange *exchange, struct http_answer *answer)
+{
+    int code =
+        ouro__http_gzip_choose(exchange, answer->status, answer->content_type, answer->length);
+
+    if (code <= 0)
+        return code;
+    code = ouro__http_gzip_whole(exchange, answer->body, answer->body_len, &answer->body,
+                                 &answer->body_len);
+    if (code <= 0)
+        return code;
+    answer->length = answer->body_len;
+    return ouro__http_gzip_tell(exchange);
 }
 
 int ouro_http_reply(struct ouro_http_exchange *exchange, int status, const char *content_type,
@@ -115,11 +143,28 @@ int ouro_http_reply(struct ouro_http_exchange *exchange, int status, const char 
         .body_len = len,
         .length = len,
     };
+    struct http_answer_field **mark = exchange->fields.end;
 
     if (!can_answer(exchange, status))
         return exchange->progress == UNANSWERED ? -EINVAL : -EALREADY;
-    answer.fields = exchange->fields.first;
-    return begin(exchange, &answer);
+    return begin(exchange, &answer, mark, compress(exchange, &answer));
+}
+
+/* As compress(), for a body to come. To HTTP/1.0 a length is worth more. */
+static int begin_compression(struct ouro_http_exchange *exchange, struct http_answer *answer)
+{
+    int code = 0;
+
+    if (exchange->request->minor_version)
+        code =
+            ouro__http_gzip_choose(exchange, answer->status, answer->content_type, answer->length);
+    if (code <= 0)
+        return code;
+    code = ouro__http_gzip_begin(exchange);
+    if (code)
+        return code;
+    answer->length = HTTP_LENGTH_UNKNOWN;
+    return ouro__http_gzip_tell(exchange);
 }
 
 int ouro_http_reply_begin(struct ouro_http_exchange *exchange, int status, const char *content_type,
@@ -130,65 +175,84 @@ int ouro_http_reply_begin(struct ouro_http_exchange *exchange, int status, const
         .content_type = content_type,
         .length = length < 0 ? HTTP_LENGTH_UNKNOWN : (uint64_t) length,
     };
+    struct http_answer_field **mark = exchange->fields.end;
+    uint64_t announced = answer.length;
+    int code;
 
     if (!can_answer(exchange, status))
         return exchange->progress == UNANSWERED ? -EINVAL : -EALREADY;
-    answer.fields = exchange->fields.first;
-    return begin(exchange, &answer);
+    code = begin(exchange, &answer, mark, begin_compression(exchange, &answer));
+    if (exchange->progress == ANSWERING)
+        exchange->body_left = announced;
+    return code;
 }
 
 /* --- formatted --------------------------------------------------------------------------- */
 
-/*
- * Formats into `small` if it fits there, else into memory of the exchange. Returns the text, or
- * NULL with the error in *ret_len.
- */
-static const char *format_text(struct ouro_http_exchange *exchange, char *small, size_t small_size,
-                               const char *format, va_list args, ssize_t *ret_len)
+/* Text that was made as by printf(3): in `small` if it fits there, else on the heap. */
+struct formatted {
+    char small[512];
+    char *text; /* NULL: the error is in `len` */
+    ssize_t len;
+};
+
+static void format(struct formatted *formatted, const char *format_string, va_list args)
 {
-    char *text = small;
     va_list again;
-    int len;
 
     va_copy(again, args);
-    len = vsnprintf(small, small_size, format, args);
-    *ret_len = len < 0 ? -EINVAL : len;
-    if (len >= 0 && (size_t) len >= small_size) {
-        text = ouro__http_exchange_allocate(exchange, (size_t) len + 1);
-        if (text)
-            (void) vsnprintf(text, (size_t) len + 1, format, again);
+    formatted->text = formatted->small;
+    formatted->len = vsnprintf(formatted->small, sizeof(formatted->small), format_string, args);
+    if (formatted->len < 0) {
+        formatted->text = NULL;
+        formatted->len = -EINVAL;
+    } else if ((size_t) formatted->len >= sizeof(formatted->small)) {
+        formatted->text = malloc((size_t) formatted->len + 1);
+        if (formatted->text)
+            (void) vsnprintf(formatted->text, (size_t) formatted->len + 1, format_string, again);
         else
-            *ret_len = -ENOMEM;
+            formatted->len = -ENOMEM;
     }
     va_end(again);
-    return *ret_len < 0 ? NULL : text;
+}
+
+static void free_formatted(struct formatted *formatted)
+{
+    if (formatted->text != formatted->small)
+        free(formatted->text);
 }
 
 int ouro_http_replyf(struct ouro_http_exchange *exchange, int status, const char *content_type,
-                     const char *format, ...)
+                     const char *format_string, ...)
 {
-    char small[512];
-    const char *body;
+    struct formatted body;
     va_list args;
-    ssize_t len;
+    int code;
 
-    va_start(args, format);
-    body = format_text(exchange, small, sizeof(small), format, args, &len);
+    va_start(args, format_string);
+    format(&body, format_string, args);
     va_end(args);
-    return body ? ouro_http_reply(exchange, status, content_type, body, (size_t) len) : (int) len;
+    if (!body.text)
+        return (int) body.len;
+    code = ouro_http_reply(exchange, status, content_type, body.text, (size_t) body.len);
+    free_formatted(&body);
+    return code;
 }
 
-int ouro_http_writef(struct ouro_http_exchange *exchange, const char *format, ...)
+int ouro_http_writef(struct ouro_http_exchange *exchange, const char *format_string, ...)
 {
-    char small[512];
-    const char *text;
+    struct formatted piece;
     va_list args;
-    ssize_t len;
+    int code;
 
-    va_start(args, format);
-    text = format_text(exchange, small, sizeof(small), format, args, &len);
+    va_start(args, format_string);
+    format(&piece, format_string, args);
     va_end(args);
-    return text ? ouro_http_write(exchange, text, (size_t) len) : (int) len;
+    if (!piece.text)
+        return (int) piece.len;
+    code = ouro_http_write(exchange, piece.text, (size_t) piece.len);
+    free_formatted(&piece);
+    return code;
 }
 
 /* --- streamed ---------------------------------------------------------------------------- */
@@ -207,9 +271,12 @@ int ouro_http_write(struct ouro_http_exchange *exchange, const void *data, size_
         return exchange->progress == ABORTED ? -EPIPE : -EINVAL;
     if (len > exchange->body_left)
         return give_up(exchange, OURO_ELIMIT);
-    code = exchange->ops->write(exchange, data, len);
+    if (exchange->gzip)
+        code = ouro__http_gzip_write(exchange, data, len);
+    else
+        code = exchange->ops->write(exchange, data, len);
     if (code)
-        return code == -ENOMEM ? code : give_up(exchange, code);
+        return code == -ENOMEM && !exchange->gzip ? code : give_up(exchange, code);
     if (exchange->body_left != HTTP_LENGTH_UNKNOWN)
         exchange->body_left -= len;
     return 0;
@@ -230,7 +297,9 @@ int ouro_http_reply_end(struct ouro_http_exchange *exchange)
         return exchange->progress == ANSWERED ? 0 : -EINVAL;
     if (exchange->body_left && exchange->body_left != HTTP_LENGTH_UNKNOWN)
         return give_up(exchange, -EINVAL);
-    code = exchange->ops->end(exchange, exchange->trailers.first);
+    code = exchange->gzip ? ouro__http_gzip_end(exchange) : 0;
+    if (!code)
+        code = exchange->ops->end(exchange, exchange->trailers.first);
     if (code)
         return give_up(exchange, code);
     exchange->progress = ANSWERED;
@@ -279,7 +348,7 @@ int ouro_http_upgrade_take(struct ouro_http_exchange *exchange, const char *prot
         return -EALREADY;
     if (!ouro_http_upgrade_requested(exchange, protocol))
         return -EINVAL;
-    code = add_field(exchange, &exchange->fields, "Upgrade", protocol);
+    code = ouro__http_exchange_add_field(exchange, &exchange->fields, "Upgrade", protocol);
     if (code)
         return code;
     answer.fields = exchange->fields.first;

@@ -29,6 +29,7 @@
 #include "ouro_address.h"
 #include "ouro_base.h"
 #include "ouro_coro.h"
+#include "ouro_http_cookie.h"
 #include "ouro_stream.h"
 
 OURO_BEGIN_DECLS
@@ -318,6 +319,48 @@ OURO_API bool ouro_http_header_at(const struct ouro_http_exchange *exchange, siz
                                   const char **ret_name, const char **ret_value);
 
 /*
+ * ouro_http_query_value - the value of a field of the query, decoded
+ *
+ * "?a=1&a=2&b" has the fields a, a and b; '+' is a blank.
+ *
+ * Returns: the first such field's value, possibly empty; NULL when there is none, or when
+ *          ouro_http_read_query() fails.
+ */
+OURO_API const char *ouro_http_query_value(struct ouro_http_exchange *exchange, const char *name);
+
+/* ouro_http_query_at - the fields of the query one by one. Returns: true; false at the end. */
+OURO_API bool ouro_http_query_at(struct ouro_http_exchange *exchange, size_t index,
+                                 const char **ret_name, const char **ret_value);
+
+/*
+ * ouro_http_read_query - decode the query, to see whether it can be
+ *
+ * For who wants to tell a bad query from one without the field.
+ *
+ * Returns: 0, also without a query; OURO_EURL for a broken escape, a NUL, ill-formed UTF-8, and
+ *          OURO_ELIMIT for more than 1,000 fields: passed on, they are answered with 400; -ENOMEM.
+ */
+OURO_API int ouro_http_read_query(struct ouro_http_exchange *exchange);
+
+/*
+ * ouro_http_cookie - the value of the first cookie of that name, as it was sent
+ *
+ * Returns: the text; NULL when there is none, or no memory.
+ */
+OURO_API const char *ouro_http_cookie(struct ouro_http_exchange *exchange, const char *name);
+
+/*
+ * ouro_http_value_set, ouro_http_value_get - what middleware leaves for those that come after it
+ * @key:   an address that only its owner has, as of a static variable
+ * @value: borrowed until the handler returns; the last one that was set counts
+ *
+ * Context: the handler's task.
+ * Returns: 0, -ENOMEM; the value, or NULL.
+ */
+OURO_API int ouro_http_value_set(struct ouro_http_exchange *exchange, const void *key, void *value);
+OURO_API void *ouro_http_value_get(const struct ouro_http_exchange *exchange, const void *key);
+
+/*
  * ouro_http_peer - the address that the request came from
  *
  * Context: the handler's task.
@@ -359,6 +402,60 @@ OURO_API OURO_TASK int ouro_http_read_all(struct ouro_http_exchange *exchange,
 OURO_API bool ouro_http_trailer_at(const struct ouro_http_exchange *exchange, size_t index,
                                    const char **ret_name, const char **ret_value);
 
+/* --- forms ------------------------------------------------------------------------------- */
+
+/*
+ * ouro_http_read_form - read a body that is a form (application/x-www-form-urlencoded)
+ *
+ * Context: the handler's task, may suspend.
+ * Returns: 0; OURO_EHTTP for another type, which passed on is answered with 415; OURO_EURL (400)
+ *          and OURO_ELIMIT (413) as ouro_http_read_query(); otherwise as ouro_http_read_all().
+ */
+OURO_API OURO_TASK int ouro_http_read_form(struct ouro_http_exchange *exchange);
+
+/* ouro_http_form_value - a field of the form that was read; NULL: there is none */
+OURO_API const char *ouro_http_form_value(const struct ouro_http_exchange *exchange,
+                                          const char *name);
+
+/* ouro_http_form_at - the fields of the form one by one. Returns: true; false at the end. */
+OURO_API bool ouro_http_form_at(const struct ouro_http_exchange *exchange, size_t index,
+                                const char **ret_name, const char **ret_value);
+
+/* A part of a form with files. The texts are the client's, and valid until the next part. */
+struct ouro_http_part {
+    const char *name;
+    const char *filename;     /* NULL: it is no file; never to be used as a path unchecked */
+    const char *content_type; /* NULL: none was said */
+};
+
+/*
+ * ouro_http_part_next - the next part of a body that is a form with files (multipart/form-data)
+ *
+ *     while ((code = ouro_http_part_next(exchange, &part)) > 0)
+ *         while ((len = ouro_http_part_read(exchange, buf, sizeof(buf))) > 0)
+ *             ...
+ *
+ * The parts come as the client sends them; what was not read of one is passed over. The body as
+ * a whole may have body_bytes_max bytes, the head of a part 4 KiB and 16 fields.
+ *
+ * Context: the handler's task, may suspend. Instead of ouro_http_read(), not after it.
+ * Returns: 1; 0 after the last one; OURO_EHTTP for another type (415) or for a form that is not
+ *          valid (400), OURO_ELIMIT for a head beyond the limit (413), OURO_EEOF for a form
+ *          without an end (400): passed on, they are answered so; otherwise as ouro_http_read().
+ */
+OURO_API OURO_TASK int ouro_http_part_next(struct ouro_http_exchange *exchange,
+                                           struct ouro_http_part *ret_part);
+
+/*
+ * ouro_http_part_read - read up to `len` bytes of the part's content
+ *
+ * Context: the handler's task, may suspend.
+ * Returns: bytes read; 0 at the part's end; -EINVAL without ouro_http_part_next(); otherwise its
+ *          errors.
+ */
+OURO_API OURO_TASK ssize_t ouro_http_part_read(struct ouro_http_exchange *exchange, void *buf,
+                                               size_t len);
+
 /* --- the answer -------------------------------------------------------------------------- */
 
 /*
@@ -373,6 +470,15 @@ OURO_API bool ouro_http_trailer_at(const struct ouro_http_exchange *exchange, si
  */
 OURO_API int ouro_http_add_header(struct ouro_http_exchange *exchange, const char *name,
                                   const char *value);
+
+/*
+ * ouro_http_set_cookie - add a field Set-Cookie to the answer that is to follow
+ *
+ * Context: the handler's task.
+ * Returns: 0; -EINVAL for what ouro_http_cookie.h does not allow; -EALREADY, -ENOMEM.
+ */
+OURO_API int ouro_http_set_cookie(struct ouro_http_exchange *exchange,
+                                  const struct ouro_http_cookie *cookie);
 
 /*
  * ouro_http_reply - answer the request
@@ -489,6 +595,36 @@ OURO_API OURO_TASK int ouro_http_reply_end(struct ouro_http_exchange *exchange);
  */
 OURO_API void ouro_http_abort(struct ouro_http_exchange *exchange);
 
+/* --- streams of events ------------------------------------------------------------------- */
+
+/* What a browser's EventSource gets. NULL and 0 leave a part out. */
+struct ouro_http_event {
+    const char *name;    /* of one line; without one it is "message" */
+    const char *id;      /* of one line; comes back in the field Last-Event-ID */
+    const char *data;    /* may have several lines */
+    const char *comment; /* which nobody gets: keeps a connection alive that has nothing to tell */
+    int64_t retry_ms;    /* how long the client is to wait before it connects again */
+};
+
+/*
+ * ouro_http_events_begin - begin an answer that is a stream of events
+ *
+ *     code = ouro_http_events_begin(exchange);
+ *     while (!code && !(code = next_news(&text)))
+ *         code = ouro_http_event_send(exchange, &(struct ouro_http_event) {.data = text});
+ *
+ * Context, returns: as ouro_http_reply_begin().
+ */
+OURO_API OURO_TASK int ouro_http_events_begin(struct ouro_http_exchange *exchange);
+
+/*
+ * ouro_http_event_send - send one event
+ *
+ * Context, returns: as ouro_http_write(); -EINVAL also for a name or id of more than one line.
+ */
+OURO_API OURO_TASK int ouro_http_event_send(struct ouro_http_exchange *exchange,
+                                            const struct ouro_http_event *event);
+
 /* --- other protocols --------------------------------------------------------------------- */
 
 /*
@@ -527,6 +663,9 @@ OURO_API OURO_TASK int ouro_http_upgrade_take(struct ouro_http_exchange *exchang
  * Returns: a string that is valid until the handler returns; NULL when there is no memory.
  */
 OURO_API const char *ouro_html_escape(struct ouro_http_exchange *exchange, const char *text);
+
+/* ouro_json_escape - the same for a string in JSON, between quotes, also inside a <script> */
+OURO_API const char *ouro_json_escape(struct ouro_http_exchange *exchange, const char *text);
 
 OURO_END_DECLS
 

@@ -94,6 +94,17 @@ static int fail(struct ouro_http_exchange *exchange, void *arg)
     return -EIO;
 }
 
+static int tell_peer(struct ouro_http_exchange *exchange, void *arg)
+{
+    char text[OURO_ADDRESS_TEXT_MAX];
+    struct ouro_address address;
+    int code = ouro_http_peer(exchange, &address);
+
+    (void) arg;
+    return ouro_http_replyf(exchange, 200, NULL, "%s",
+                            code ? ouro_strerror(code) : ouro_address_format(&address, text));
+}
+
 static int give_up(struct ouro_http_exchange *exchange, void *arg)
 {
     (void) arg;
@@ -112,6 +123,7 @@ static struct ouro_http_app *create_app(void)
         {"POST", "/count", count},      {"POST", "/large", be_large},
         {"GET", "/first", sleep_first}, {"GET", "/after", sleep_after},
         {"GET", "/fail", fail},         {"GET", "/give-up", give_up},
+        {"GET", "/peer", tell_peer},
     };
     struct ouro_http_app *app = NULL;
 
@@ -290,6 +302,24 @@ static void test_response_shows_its_header_fields(void)
     on_each_ring(look_at_headers);
 }
 
+static void look_at_the_peer(struct ouro_http_app *app)
+{
+    struct ouro_http_ask request = {.target = "/peer"};
+    struct ouro_address address;
+    char text[64];
+
+    (void) sprintf(text, "200: %s", ouro_strerror(-ENOTSUP));
+    check(app, &request, text);
+    CU_ASSERT_EQUAL(ouro_address_parse("[2001:db8::7]:99", -1, &address), 0);
+    request.peer = &address;
+    check(app, &request, "200: [2001:db8::7]:99");
+}
+
+static void test_handler_sees_the_peer_that_was_given(void)
+{
+    on_each_ring(look_at_the_peer);
+}
+
 /* --- volume ---------------------------------------------------------------------------------- */
 
 static void send_much(struct ouro_http_app *app)
@@ -335,7 +365,7 @@ static void look_at_the_chunks(struct ouro_http_app *app)
     CU_ASSERT_EQUAL(ouro_stream_pair(ends), 0);
     CU_ASSERT_EQUAL(ouro__http_client_send(ends[0], &message), 0);
     CU_ASSERT_EQUAL(ouro_stream_close(ends[0]), 0);
-    CU_ASSERT_EQUAL(ouro_stream_peek(ends[1], 8192, &data), strlen(expected));
+    CU_ASSERT_EQUAL(ouro_stream_peek(ends[1], 8192, &data), (ssize_t) strlen(expected));
     CU_ASSERT_EQUAL(memcmp(data, expected, strlen(expected)), 0);
     CU_ASSERT_EQUAL(ouro_stream_close(ends[1]), 0);
     free(message.head);
@@ -476,6 +506,7 @@ const struct test http_ask_tests[] = {
     TEST(test_requests_that_cannot_be_sent_are_refused),
     TEST(test_server_has_the_options_that_were_given),
     TEST(test_response_shows_its_header_fields),
+    TEST(test_handler_sees_the_peer_that_was_given),
     TEST(test_large_bodies_arrive_whole),
     TEST(test_chunks_have_a_limited_size),
     TEST(test_answer_need_not_wait_for_the_request),

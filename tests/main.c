@@ -62,6 +62,7 @@
     SUITE(http_ask)         \
     SUITE(http_client)      \
     SUITE(http_reply)       \
+    SUITE(http_request)     \
     SUITE(http_router)      \
     SUITE(http_server)      \
     SUITE(inbox)            \
