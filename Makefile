@@ -230,11 +230,15 @@ TEST_SOURCES = \
 	tests/http1_parse_test.c \
 	tests/http1_write_test.c \
 	tests/http_app_test.c \
+	tests/http_answer.c \
 	tests/http_ask_test.c \
 	tests/http_client_test.c \
 	tests/http_reply_test.c \
 	tests/http_request_test.c \
 	tests/http_router_test.c \
+	tests/http_rules_app.c \
+	tests/http_rules_rows.c \
+	tests/http_rules_test.c \
 	tests/http_server_test.c \
 	tests/inbox_test.c \
 	tests/list_test.c \

@@ -64,6 +64,7 @@
     SUITE(http_reply)       \
     SUITE(http_request)     \
     SUITE(http_router)      \
+    SUITE(http_rules)       \
     SUITE(http_server)      \
     SUITE(inbox)            \
     SUITE(loop)             \
