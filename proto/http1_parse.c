@@ -324,6 +324,24 @@ static int on_chunk_header(llhttp_t *llhttp)
     return HPE_PAUSED;
 }
 
+static int on_extension(llhttp_t *llhttp, const char *text, size_t len)
+{
+    (void) text;
+    parser_of(llhttp)->part_len += len;
+    return 0;
+}
+
+/* RFC 9112 §7.1.1: both are tokens, or the value is quoted; llhttp also takes nothing for them. */
+static int on_extension_complete(llhttp_t *llhttp)
+{
+    struct http1_parser *parser = parser_of(llhttp);
+
+    if (!parser->part_len)
+        return stop(parser, OURO_EHTTP, 400, "a chunk extension without a name or a value");
+    parser->part_len = 0;
+    return 0;
+}
+
 static int on_body(llhttp_t *llhttp, const char *data, size_t len)
 {
     struct http1_parser *parser = parser_of(llhttp);
@@ -349,6 +367,10 @@ static const llhttp_settings_t settings = {
     .on_header_value_complete = on_value_complete,
     .on_headers_complete = on_head_complete,
     .on_chunk_header = on_chunk_header,
+    .on_chunk_extension_name = on_extension,
+    .on_chunk_extension_name_complete = on_extension_complete,
+    .on_chunk_extension_value = on_extension,
+    .on_chunk_extension_value_complete = on_extension_complete,
     .on_body = on_body,
     .on_message_complete = on_message_complete,
 };
@@ -472,6 +494,7 @@ void ouro__http1_parse_next(struct http1_parser *parser)
     parser->head.kind = kind;
     parser->head.fields = parser->memory.fields;
     parser->text_used = parser->text_start = parser->head_bytes = parser->chunk_bytes = 0;
+    parser->part_len = 0;
     parser->phase = LINE;
     parser->event = HTTP1_MORE;
     parser->cr_seen = parser->line_skipped = false;

@@ -60,6 +60,7 @@ struct http1_parser {
     size_t text_start;  /* where the text begins that is being collected */
     size_t head_bytes;  /* of the wire, counted against text_size; trailers included */
     size_t chunk_bytes; /* of the wire, since the last byte of body */
+    size_t part_len;    /* of a chunk extension's name or value, so far */
     int error;
     int phase;
     enum http1_event event; /* what a callback of llhttp has seen */
