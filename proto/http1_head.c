@@ -246,6 +246,9 @@ static int parse_absolute(struct http1_head *head)
     if (code)
         return code;
     head->form = HTTP1_ABSOLUTE;
+    /* RFC 9112 §3.2.4: what a client says to a proxy in place of "*". */
+    if (!url.target_len && strcmp(head->method, "OPTIONS") == 0)
+        head->form = HTTP1_ASTERISK;
     head->authority = url.authority_text;
     head->authority_len = url.authority_len;
     set_path(head, url.target, url.target_len);
