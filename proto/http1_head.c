@@ -193,22 +193,37 @@ static int check_duplicates(const struct census *census, struct http1_fault *fau
     return 0;
 }
 
+/* Whether codings, each a token, lie below a final "chunked". "identity" is none, RFC 9112 §7. */
+static bool has_codings_below(const char *list)
+{
+    bool final = false, below = false;
+    const char *element;
+    size_t len;
+
+    while ((element = next_element(&list, &len))) {
+        if (final || !ouro__http1_is_token(element, len) ||
+            ouro__http1_name_equals(element, len, "identity"))
+            return false;
+        final = ouro__http1_name_equals(element, len, "chunked");
+        below = below || !final;
+    }
+    return final && below;
+}
+
 /*
  * RFC 9112 §6.1. One coding, chunked, and nothing around it: what everybody
- * understands alike. Registered codings get 501, as the RFC wants it.
+ * understands alike. A coding that is not ours gets 501, as the RFC wants it, but only
+ * below chunked: else nobody knows where the body ends, and that is 400 (§6.3).
  */
 static int check_transfer_encoding(const struct http1_head *head, const struct http1_field *field,
                                    struct http1_fault *fault)
 {
-    static const char *const codings[] = {"gzip", "x-gzip", "deflate", "compress", "x-compress"};
-
     if (head->minor_version == 0)
         return refuse(fault, 400, "Transfer-Encoding in HTTP/1.0");
     if (ouro__http1_name_equals(field->value, field->value_len, "chunked"))
         return 0;
-    for (size_t i = 0; i < sizeof(codings) / sizeof(codings[0]); i++)
-        if (list_has_token(field->value, codings[i]))
-            return refuse(fault, 501, "a transfer coding that is not supported");
+    if (has_codings_below(field->value))
+        return refuse(fault, 501, "a transfer coding that is not supported");
     return refuse(fault, 400, "Transfer-Encoding is not \"chunked\"");
 }
 
