@@ -409,32 +409,44 @@ int ouro__http1_head_check(struct http1_head *head, bool without_body,
     return 0;
 }
 
+static bool has_prefix(const struct http1_field *field, const char *prefix)
+{
+    size_t len = strlen(prefix);
+
+    return field->name_len >= len && ouro__http1_same_text(field->name, prefix, len);
+}
+
 bool ouro__http1_trailer_is_forbidden(const struct http1_field *field)
 {
+    static const char *const prefixes[] = {"content-", "if-", "proxy-", "x-forwarded-"};
     static const char *const names[] = {
         "authorization",
         "cache-control",
         "connection",
-        "content-encoding",
-        "content-length",
-        "content-range",
-        "content-type",
+        "content_length",
         "cookie",
         "expect",
+        "forwarded",
         "host",
         "keep-alive",
         "max-forwards",
-        "proxy-authenticate",
-        "proxy-authorization",
+        "origin",
         "range",
         "set-cookie",
         "te",
         "trailer",
         "transfer-encoding",
+        "transfer_encoding",
         "upgrade",
         "www-authenticate",
     };
 
+    /* RFC 9530: the one field about the content that is known only behind it. */
+    if (ouro__http1_name_equals(field->name, field->name_len, "content-digest"))
+        return false;
+    for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
+        if (has_prefix(field, prefixes[i]))
+            return true;
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         if (ouro__http1_name_equals(field->name, field->name_len, names[i]))
             return true;
