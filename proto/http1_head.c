@@ -375,6 +375,9 @@ static int check_request(struct http1_head *head, const struct census *census,
         return code;
     if (head->form == HTTP1_AUTHORITY && head->framing != HTTP1_NO_BODY)
         return refuse(fault, 400, "CONNECT with a body");
+    /* What follows may be for the other side already, and then it is no request to us. */
+    if (head->form == HTTP1_AUTHORITY)
+        head->keep_alive = false;
     find_expectation(head, census);
     return 0;
 }

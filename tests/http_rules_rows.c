@@ -971,6 +971,11 @@ const struct rule_row rule_rows[] = {
      "200 200", .has = "\r\n\r\nhi"},
 
     /* --- 27: CONNECT --------------------------------------------------------------------- */
+    {27, "off", BYTES("CONNECT x:80 HTTP/1.1\r\nHost: x:80\r\n\r\n"), "501 close"},
+    {27, "what follows is no request", BYTES("CONNECT x:80 HTTP/1.1\r\nHost: x:80\r\n\r\n" STOLEN),
+     "501 close", .lacks = "stolen"},
+    {27, "a wish to go on", BYTES("CONNECT x:80 HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"),
+     "501 close"},
     {27, "no port", BYTES("CONNECT x HTTP/1.1\r\n" HOST END), "400 close"},
     {27, "port zero", BYTES("CONNECT x:0 HTTP/1.1\r\nHost: x:0\r\n\r\n"), "400 close"},
     {27, "a path", BYTES("CONNECT /ok HTTP/1.1\r\n" HOST END), "400 close"},
