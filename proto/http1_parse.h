@@ -2,7 +2,7 @@
 /*
  * http1_parse.h - incremental HTTP/1.x parser: bytes in, events out
  *
- * No task, no fd, no allocation. Strict: see docs/http.md for what is refused. Where
+ * No task, no fd, no allocation. Strict: see docs/http-rules.md for what is refused. Where
  * the input was cut makes no difference to the events and their order.
  *
  * It reads one message, says so, and stops: bytes behind the message stay with the

@@ -16,7 +16,7 @@
  * keep-alive, pipelining, limits and framing are the server's business. Each connection is
  * a task of its own, so a handler may sleep, ask other servers, or do what else suspends.
  *
- * What of HTTP is refused, and how, is in docs/http.md.
+ * What of HTTP is refused, and how, is in docs/http-rules.md.
  */
 #ifndef OURO_HTTP_SERVER_H
 #define OURO_HTTP_SERVER_H

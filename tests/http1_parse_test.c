@@ -5,7 +5,7 @@
  * Each input is parsed whole, byte by byte, and cut in two at every offset, every piece
  * ending at an inaccessible page. What the parser reports is written down as a line of
  * text, and has to be the same each time. Numbers such as "HTTP 15" in comments are the
- * rules of the list in docs/http.md.
+ * rules of the list in docs/http-rules.md.
  */
 #include <stdarg.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
 /*
  * http_server_test.c - tests of proto/http_server.c, http_connection.c and http_exchange.c
  *
- * Numbers such as "HTTP 24" are the rules of the list in docs/http.md.
+ * Numbers such as "HTTP 24" are the rules of the list in docs/http-rules.md.
  */
 #include <errno.h>
 #include <sys/resource.h>
