@@ -328,7 +328,7 @@ const struct rule_row rule_rows[] = {
     {10, "a larger one in chunks", BYTES(ECHO CHUNKED "3e9\r\n"), "413 close", .pad = 1001},
     {10, "a huge chunk", BYTES(ECHO CHUNKED "ffffffff\r\n"), "413 close", .pad = 1001},
     {10, "a large one for nobody",
-     BYTES("POST /none HTTP/1.1\r\n" HOST "Content-Length: 1001\r\n\r\n"), "413 close"},
+     BYTES("POST /none HTTP/1.1\r\n" HOST "Content-Length: 1001\r\n\r\n"), "404", .pad = 1001},
 
     /* --- 11: Host ------------------------------------------------------------------------ */
     {11, "missing", BYTES("GET /ok HTTP/1.1\r\n\r\n"), "400 close"},
