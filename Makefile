@@ -30,7 +30,7 @@
 ##   V=                   1: show whole command lines
 ##   LISTEN=127.0.0.1:8000    the address of `make run`
 
-VERSION = 0.1.0
+VERSION := $(shell sed -n 's/^\#define OURO_VERSION "\(.*\)"/\1/p' engine/ouro_base.h)
 SOVERSION = 0
 
 # --- What there is. Sorted; one line per file. ---------------------------------------------------
@@ -165,7 +165,9 @@ EXAMPLES = \
 	examples/async_generator \
 	examples/copy_file \
 	examples/embed_poll \
+	examples/guestbook \
 	examples/hello \
+	examples/hello_server \
 	examples/hello_twice \
 	examples/http_server \
 	examples/interleave \

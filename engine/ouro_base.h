@@ -29,6 +29,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Of these headers; what the library itself is, its soname and its .pc file say. */
+#define OURO_VERSION "0.1.0"
+
 #if defined(__cplusplus)
 #define OURO_BEGIN_DECLS extern "C" {
 #define OURO_END_DECLS   }

@@ -27,6 +27,8 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+#include "ouro_base.h"
+
 #include "test.h"
 
 #define OUTPUT_MAX 16384
@@ -405,12 +407,11 @@ static void test_wget_names_each_failing_host_and_finishes_the_others(void)
 
 /* --- http_server ------------------------------------------------------------------------------ */
 
-/* Starts the server on a free port and waits for the line that names it. */
-static bool start_server(struct program *program, struct output *output, bool ignore_signals,
-                         int *ret_port)
+/* Starts a server on a free port and waits for the line that names it, which has the `form`. */
+static bool start_server_of(struct program *program, struct output *output,
+                            const char *const argv[], bool ignore_signals, const char *form,
+                            int *ret_port)
 {
-    static const char *const argv[] = {"http_server", "--listen", "127.0.0.1:0",
-                                       "--delay",     "0",        NULL};
     size_t len = 0;
 
     memset(output, 0, sizeof(*output));
@@ -423,7 +424,17 @@ static bool start_server(struct program *program, struct output *output, bool ig
             return false;
         len += (size_t) n;
     }
-    return sscanf(output->out, "Server started at http://127.0.0.1:%d...", ret_port) == 1;
+    return sscanf(output->out, form, ret_port) == 1;
+}
+
+static bool start_server(struct program *program, struct output *output, bool ignore_signals,
+                         int *ret_port)
+{
+    static const char *const argv[] = {"http_server", "--listen", "127.0.0.1:0",
+                                       "--delay",     "0",        NULL};
+
+    return start_server_of(program, output, argv, ignore_signals,
+                           "Server started at http://127.0.0.1:%d...", ret_port);
 }
 
 /* Sends `request` on a new connection, closes that direction, and reads all that comes. */
@@ -460,6 +471,9 @@ static void test_http_server_answers_its_routes(void)
         {"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /hello/B HTTP/1.1\r\nHost: a\r\n\r\n",
          "HTTP/1.1 200 OK\r\n", "<h1>Index</h1>HTTP/1.1 200 OK\r\n"},
         {"GET / HTTP/1.1\r\n\r\n", "HTTP/1.1 400 Bad Request\r\n", ""},
+        {"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Type: x/y\r\nContent-Length: 5\r\n\r\nhello",
+         "HTTP/1.1 200 OK\r\n",
+         "Content-Type: x/y\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"},
     };
     struct output *output = calloc(1, sizeof(*output));
     char *text = malloc(OUTPUT_MAX);
@@ -476,6 +490,90 @@ static void test_http_server_answers_its_routes(void)
     finish(&program, output);
     CU_ASSERT_EQUAL(output->status, 0);
     CU_ASSERT_STRING_EQUAL(output->err, "");
+    free(text);
+    free(output);
+}
+
+static void test_http_server_tells_how_to_use_it(void)
+{
+    struct output *output = calloc(1, sizeof(*output));
+
+    CU_ASSERT_FATAL(output && run(output, (const char *const[]) {"http_server", "--help", NULL}));
+    CU_ASSERT_EQUAL(output->status, 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(output->out, "usage: http_server"));
+    CU_ASSERT_FATAL(run(output, (const char *const[]) {"http_server", "--version", NULL}));
+    CU_ASSERT_EQUAL(output->status, 0);
+    CU_ASSERT_STRING_EQUAL(output->out, "http_server (ouro " OURO_VERSION ")\n");
+    CU_ASSERT_FATAL(run(output, (const char *const[]) {"http_server", "--delay", "x", NULL}));
+    CU_ASSERT_EQUAL(output->status, 2);
+    CU_ASSERT_PTR_NOT_NULL(strstr(output->err, "usage: http_server"));
+    free(output);
+}
+
+static void test_hello_server_says_hello(void)
+{
+    struct output *output = calloc(1, sizeof(*output));
+    char *text = malloc(OUTPUT_MAX);
+    struct program program;
+    size_t len = 0;
+    ssize_t n = 1;
+
+    CU_ASSERT_FATAL(output && text &&
+                    start(&program, (const char *const[]) {"hello_server", NULL}, false));
+    while (n > 0 && !strchr(output->out, '\n')) {
+        n = read(program.out_fd, output->out + len, OUTPUT_MAX - 1 - len);
+        len += n > 0 ? (size_t) n : 0;
+    }
+    if (n > 0) { /* otherwise somebody else has port 8000 */
+        ask(8000, "GET /hello/Ada HTTP/1.1\r\nHost: a\r\n\r\n", text);
+        CU_ASSERT_PTR_NOT_NULL(strstr(text, "\r\n\r\n<h1>hello, Ada!</h1>"));
+    }
+    (void) kill(program.pid, SIGTERM);
+    finish(&program, output);
+    free(text);
+    free(output);
+}
+
+/* --- guestbook -------------------------------------------------------------------------------- */
+
+static void test_guestbook_remembers(void)
+{
+    static const struct {
+        const char *request;
+        const char *expected;
+    } rows[] = {
+        {"GET / HTTP/1.1\r\nHost: a\r\nCookie: name=Ada\r\n\r\n", "value=\"Ada\""},
+        {"POST /sign HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+         "Content-Length: 16\r\n\r\nname=B&text=%3Cb",
+         "Location: /entries\r\n"},
+        {"POST /sign HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+         "Content-Length: 6\r\n\r\nname=B",
+         "HTTP/1.1 422 "},
+        {"GET /entries HTTP/1.1\r\nHost: a\r\n\r\n", "{\"name\": \"B\", \"text\": \"\\u003cb\"}"},
+        {"POST /upload HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+         "Content-Length: 77\r\n\r\n--x\r\nContent-Disposition: form-data; name=a; filename=b\r\n\r\nsome bytes\r\n--x--",
+         "{\"files\": 1, \"bytes\": 10}"},
+    };
+    struct output *output = calloc(1, sizeof(*output));
+    char *text = malloc(OUTPUT_MAX);
+    struct program program;
+    int port;
+
+    CU_ASSERT_FATAL(
+        output && text &&
+        start_server_of(&program, output,
+                        (const char *const[]) {"guestbook", "--listen", "127.0.0.1:0", NULL}, false,
+                        "Guestbook at http://127.0.0.1:%d...", &port));
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        ask(port, rows[i].request, text);
+        CU_ASSERT_PTR_NOT_NULL(strstr(text, rows[i].expected));
+    }
+    (void) kill(program.pid, SIGTERM);
+    finish(&program, output);
+    CU_ASSERT_EQUAL(output->status, 0);
+    CU_ASSERT_STRING_EQUAL(
+        output->err,
+        "GET / 200\nPOST /sign 303\nPOST /sign 422\nGET /entries 200\nPOST /upload 200\n");
     free(text);
     free(output);
 }
@@ -1060,6 +1158,9 @@ const struct test examples_tests[] = {
     TEST(test_wget_asks_all_hosts_at_once),
     TEST(test_wget_names_each_failing_host_and_finishes_the_others),
     TEST(test_http_server_answers_its_routes),
+    TEST(test_http_server_tells_how_to_use_it),
+    TEST(test_hello_server_says_hello),
+    TEST(test_guestbook_remembers),
     TEST(test_http_server_ends_on_signals_inherited_as_ignored),
     TEST(test_http_server_says_that_its_port_is_in_use),
     TEST(test_tcp_echo_talks_to_itself),
