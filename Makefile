@@ -12,6 +12,7 @@
 ##   make check           the tests for this machine only; ONLY=name for one suite or test
 ##   make check-threads   those of what crosses threads, for SAN=thread
 ##   make check-valgrind  those on the simulated ring, under Valgrind
+##   make check-fuzz      fuzzers, with clang, FUZZ_SECONDS=10 each, from tests/corpus
 ##   make bench           the benchmarks; they are programs in $(BUILD)/bench, run them one by one
 ##   make examples        the examples, in $(BUILD)/examples
 ##   make install         libraries, headers and pkg-config files to PREFIX (uninstall undoes it)
@@ -193,7 +194,8 @@ BENCHES = \
 	bench/fairness \
 	bench/lease_echo \
 	bench/messages \
-	bench/million_sleepers
+	bench/million_sleepers \
+	bench/slow_clients
 
 # With Google Benchmark, the only C++ here.
 BENCHES_CXX = \
@@ -201,6 +203,12 @@ BENCHES_CXX = \
 	bench/micro_channel \
 	bench/micro_sync \
 	bench/micro_timer_heap
+
+# With libFuzzer; each has a folder in tests/corpus.
+FUZZERS = \
+	tests/fuzz_form \
+	tests/fuzz_http_server \
+	tests/fuzz_multipart
 
 TEST_SOURCES = \
 	tests/accept_test.c \
@@ -338,6 +346,8 @@ PIC = -fPIC -ftls-model=initial-exec -fno-semantic-interposition
 INCLUDES = -Iengine -Iproto
 # The engine knows nothing of the protocols. (private: not for what these targets depend on.)
 $(BUILD)/engine/% $(BUILD)/pic/engine/%: private INCLUDES = -Iengine
+# What fuzzers are to explore is in proto/; watching the engine as well makes them half as fast.
+$(BUILD)/engine/%: private override SAN := $(SAN:fuzzer-no-link,%=%)
 $(BUILD)/tests/%: private DEFINES = -DOURO_EXAMPLES='"$(abspath $(BUILD))/examples"' \
 	-DOURO_GDB_SCRIPT='"$(abspath docs/ouro-gdb.py)"' \
 	-DOURO_PUBLIC_HEADERS='$(PUBLIC_HEADERS:%="%",)'
@@ -382,11 +392,12 @@ ENGINE_PIC_OBJECTS = $(ENGINE_SOURCES:%.c=$(BUILD)/pic/%.o)
 PROTO_PIC_OBJECTS = $(PROTO_SOURCES:%.c=$(BUILD)/pic/%.o)
 TEST_OBJECTS = $(TEST_SOURCES:%.c=$(BUILD)/%.o)
 C_PROGRAMS = $(EXAMPLES:%=$(BUILD)/%) $(BENCHES:%=$(BUILD)/%)
+FUZZ_PROGRAMS = $(FUZZERS:%=$(BUILD)/%)
 CXX_PROGRAMS = $(BENCHES_CXX:%=$(BUILD)/%)
 AARCH64_SOURCES = $(filter-out engine/ring_uring.c,$(ENGINE_SOURCES)) $(AARCH64_TESTS)
 AARCH64_OBJECTS = $(AARCH64_SOURCES:%.c=$(BUILD)/aarch64/%.o)
 OBJECTS = $(ENGINE_OBJECTS) $(PROTO_OBJECTS) $(ENGINE_PIC_OBJECTS) $(PROTO_PIC_OBJECTS) \
-	$(TEST_OBJECTS) $(C_PROGRAMS:%=%.o) $(CXX_PROGRAMS:%=%.o) $(AARCH64_OBJECTS)
+	$(TEST_OBJECTS) $(FUZZ_PROGRAMS:%=%.o) $(C_PROGRAMS:%=%.o) $(CXX_PROGRAMS:%=%.o) $(AARCH64_OBJECTS)
 
 # Users of libouro-proto need both, in this order.
 STATIC_LIBS = $(BUILD)/libouro-proto.a $(BUILD)/libouro.a
@@ -444,6 +455,20 @@ check-threads: deps-check
 	@for suite in $(THREAD_SUITES); do \
 		TSAN_OPTIONS=die_after_fork=0 $(TESTS) $$suite || exit; \
 	done
+
+# A finding is left in the folder of the fuzzer, as crash-*; give it to the program as its argument.
+FUZZ_SECONDS ?= 10
+check-fuzz: deps-check
+	+@$(SUBMAKE) BUILD=$(BUILD)/fuzz CC=clang SAN=fuzzer-no-link,address,undefined fuzz-programs
+	@set -e; for fuzzer in $(notdir $(FUZZERS)); do \
+		mkdir -p $(BUILD)/fuzz/corpus/$$fuzzer; \
+		echo "--- $$fuzzer"; \
+		$(BUILD)/fuzz/tests/$$fuzzer -max_total_time=$(FUZZ_SECONDS) -timeout=10 -verbosity=0 \
+			-print_final_stats=1 -artifact_prefix=$(BUILD)/fuzz/corpus/$$fuzzer/ \
+			$(BUILD)/fuzz/corpus/$$fuzzer tests/corpus/$${fuzzer#fuzz_} 2>&1 | \
+			grep -vE '^(INFO|stat::(average|new_units|slowest))' || [ $$? = 1 ]; \
+	done
+fuzz-programs: $(FUZZ_PROGRAMS)
 
 test: deps-test
 	+@$(SUBMAKE) all $(TESTS) $(AARCH64_PROGRAM) check-headers check-symbols
@@ -531,6 +556,10 @@ $(SHARED_LIBS): %: %.$(VERSION)
 $(C_PROGRAMS): %: %.o $(STATIC_LIBS) Makefile
 	$(call say,LD)$(CC) $(PROGRAM_LDFLAGS) -o $@ $< $(STATIC_LIBS) $(PROTO_LIBS) $(ENGINE_LIBS)
 
+$(FUZZ_PROGRAMS): %: %.o $(STATIC_LIBS) Makefile
+	$(call say,LD)$(CC) $(PROGRAM_LDFLAGS) -fsanitize=fuzzer -o $@ $< $(STATIC_LIBS) $(PROTO_LIBS) \
+		$(ENGINE_LIBS)
+
 $(CXX_PROGRAMS): %: %.o $(STATIC_LIBS) Makefile
 	$(call say,LD)$(CXX) $(PROGRAM_LDFLAGS) -o $@ $< $(STATIC_LIBS) $(PROTO_LIBS) $(ENGINE_LIBS) \
 		-lbenchmark
@@ -601,8 +630,8 @@ uninstall:
 	rm -f $(INSTALLED:%=$(DESTDIR)%)
 	[ ! -d $(DESTDIR)$(INCLUDEDIR) ] || rmdir --ignore-fail-on-non-empty $(DESTDIR)$(INCLUDEDIR)
 
-.PHONY: all bench check check-headers check-install check-symbols check-threads check-valgrind clean \
-	deps deps-bench deps-check deps-test examples format format-check help install run \
+.PHONY: all bench check check-fuzz check-headers check-install check-symbols check-threads check-valgrind clean \
+	deps deps-bench deps-check deps-test examples format format-check fuzz-programs help install run \
 	test uninstall FORCE
 .DELETE_ON_ERROR:
 
