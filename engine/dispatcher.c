@@ -196,12 +196,15 @@ static int64_t wait_deadline(const struct dispatcher *self)
     return deadline < self->trim_deadline ? deadline : self->trim_deadline;
 }
 
-/* Whether nothing can ever wake a task: nothing in flight, no deadline, no other thread. */
+/*
+ * Whether nothing can ever wake a task: nothing in flight, no deadline, no other thread. What
+ * another thread posted before it gave its reference back is looked for after the references.
+ */
 static bool is_deadlocked(const struct dispatcher *self)
 {
     return self->in_flight_count == 0 && self->task_count > 0 &&
            ouro__timer_heap_next(&self->timers) == OURO_FOREVER &&
-           !ouro__inbox_is_known(self->inbox);
+           !ouro__inbox_is_known(self->inbox) && !ouro__inbox_has_messages(self->inbox);
 }
 
 /* What a failed enter means: 0 when the next turn may do better. */

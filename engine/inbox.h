@@ -54,10 +54,13 @@ void ouro__inbox_deliver(struct ouro_inbox *inbox);
 bool ouro__inbox_fall_asleep(struct ouro_inbox *inbox);
 void ouro__inbox_wake_up(struct ouro_inbox *inbox);
 
-/* Whether another thread may still post: it holds a reference. */
+/*
+ * Whether another thread may still post: it holds a reference. After a "no" all messages can be
+ * seen that were posted by those who held one.
+ */
 static inline bool ouro__inbox_is_known(struct ouro_inbox *inbox)
 {
-    return atomic_load_explicit(&inbox->refs, memory_order_relaxed) > 1;
+    return atomic_load_explicit(&inbox->refs, memory_order_acquire) > 1;
 }
 
 /*

@@ -13,6 +13,7 @@
 #include "dispatcher.h"
 #include "inbox.h"
 #include "loop.h"
+#include "stepping.h"
 
 struct letter {
     struct ouro_message message;
@@ -293,6 +294,67 @@ static void test_no_wake_up_is_lost_in_200000_messages(void)
     CU_ASSERT(here.sleeper_count >= WAKE_UPS / 10);
 }
 
+/* --- deadlocks ------------------------------------------------------------------------------- */
+
+/*
+ *   loop                           thread
+ *   has a message come? no
+ *                                  ouro_post()
+ *                                  ouro_inbox_unref()
+ *   does anybody know the inbox?
+ *   no: a deadlock?
+ */
+struct farewell {
+    struct ouro_message message;
+    struct ouro_inbox *inbox;
+    struct ouro_event has_come;
+};
+
+static void note_farewell(struct ouro_message *message)
+{
+    ouro_event_set(&container_of(message, struct farewell, message)->has_come);
+}
+
+static void post_and_forget(void *arg)
+{
+    struct farewell *farewell = arg;
+
+    (void) ouro_post(farewell->inbox, &farewell->message);
+    ouro_inbox_unref(farewell->inbox);
+}
+
+static int hear_farewells(void *arg)
+{
+    struct farewell farewell = {.message.deliver = note_farewell, .has_come = OURO_EVENT_INIT};
+    int code = ouro_sleep(1); /* the loop has its eventfd's read submitted */
+
+    (void) arg;
+    stepping.is_last = false;
+    for (unsigned steps = 0; !code && !stepping.is_last; steps++) {
+        ouro_event_clear(&farewell.has_come);
+        farewell.inbox = ouro_inbox_ref();
+        stepping_begin(steps, post_and_forget, &farewell);
+        code = ouro_event_wait(&farewell.has_come);
+    }
+    stepping_end();
+    return code;
+}
+
+static bool can_step(void)
+{
+    if (test_kernel_ring() && stepping_is_possible())
+        return true;
+    TEST_SKIP("single steps need x86-64, the kernel's ring and no sanitizer");
+    return false;
+}
+
+static void test_message_whose_sender_gave_the_inbox_back_is_no_deadlock(void)
+{
+    if (!can_step())
+        return;
+    CU_ASSERT_EQUAL(run_with(test_kernel_ring(), 0, hear_farewells, NULL), 0);
+}
+
 const struct test inbox_tests[] = {
     TEST(test_messages_are_delivered_in_order),
     TEST(test_last_messages_are_delivered_when_the_loop_ends),
@@ -300,4 +362,5 @@ const struct test inbox_tests[] = {
     TEST(test_ended_loop_refuses_messages),
     TEST(test_each_threads_messages_come_once_and_in_order),
     TEST(test_no_wake_up_is_lost_in_200000_messages),
+    TEST(test_message_whose_sender_gave_the_inbox_back_is_no_deadlock),
     TEST_END};
