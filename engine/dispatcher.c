@@ -86,7 +86,7 @@ void ouro__dispatcher_done(struct dispatcher *self)
         (void) ouro__dispatcher_turn(self, OURO_FOREVER);
     CHECK(self->in_flight_count == 0, "the loop is still in use");
     ouro__buffer_pool_destroy(self->buffers);
-    ouro_inbox_unref(self->inbox);
+    ouro__inbox_let_go(self->inbox);
     ouro__ring_close(&self->ring);
     ouro__timer_heap_done(&self->timers);
     ouro__task_table_done(&self->tasks);
@@ -242,17 +242,21 @@ static int enter(struct dispatcher *self, bool wait, int64_t deadline)
     return enter_outcome(code);
 }
 
-/* Sleeps, unless a message comes at the last moment. */
+/*
+ * Sleeps, unless a message comes at the last moment. Whether that is for ever is asked last:
+ * from ouro__inbox_fall_asleep() on, who could change the answer wakes us.
+ */
 static int submit_and_sleep(struct dispatcher *self, int64_t latest)
 {
     int64_t deadline = wait_deadline(self);
     int code;
 
-    if (is_deadlocked(self) && latest == OURO_FOREVER)
-        return OURO_EDEADLOCK;
     if (!ouro__inbox_fall_asleep(self->inbox))
         return enter(self, false, deadline);
-    code = enter(self, true, deadline < latest ? deadline : latest);
+    if (is_deadlocked(self) && latest == OURO_FOREVER)
+        code = OURO_EDEADLOCK;
+    else
+        code = enter(self, true, deadline < latest ? deadline : latest);
     ouro__inbox_wake_up(self->inbox);
     return code;
 }

@@ -82,6 +82,12 @@ static void write_to(int event_fd)
         ouro__dispatcher->ring.system_calls++;
 }
 
+static void wake_sleeper(struct ouro_inbox *inbox)
+{
+    if (atomic_load(&inbox->is_sleeping) && atomic_exchange(&inbox->is_sleeping, false))
+        write_to(inbox->event_fd);
+}
+
 int ouro_post(struct ouro_inbox *inbox, struct ouro_message *message)
 {
     struct ouro_message *newest = atomic_load_explicit(&inbox->newest, memory_order_relaxed);
@@ -91,8 +97,7 @@ int ouro_post(struct ouro_inbox *inbox, struct ouro_message *message)
             return -ESHUTDOWN;
         message->next = newest;
     } while (!atomic_compare_exchange_weak(&inbox->newest, &newest, message));
-    if (atomic_load(&inbox->is_sleeping) && atomic_exchange(&inbox->is_sleeping, false))
-        write_to(inbox->event_fd);
+    wake_sleeper(inbox);
     return 0;
 }
 
@@ -137,19 +142,35 @@ bool ouro__inbox_has_ended(const struct ouro_inbox *inbox)
     return inbox->event_fd < 0 || inbox->wakeup.state == OP_DONE;
 }
 
+/* --- references ---------------------------------------------------------------------------- */
+
 struct ouro_inbox *ouro_inbox_ref(void)
 {
+    struct ouro_inbox *inbox;
+
     CHECK(ouro__dispatcher, "ouro_inbox_ref() needs a loop");
-    atomic_fetch_add_explicit(&ouro__dispatcher->inbox->refs, 1, memory_order_relaxed);
-    return ouro__dispatcher->inbox;
+    inbox = ouro__dispatcher->inbox;
+    atomic_fetch_add_explicit(&inbox->refs, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&inbox->known_by, 1, memory_order_relaxed);
+    return inbox;
 }
 
 /* The eventfd goes with the last reference: a sender may be about to write to it. */
-void ouro_inbox_unref(struct ouro_inbox *inbox)
+void ouro__inbox_let_go(struct ouro_inbox *inbox)
 {
-    if (!inbox || atomic_fetch_sub(&inbox->refs, 1) > 1)
+    if (atomic_fetch_sub(&inbox->refs, 1) > 1)
         return;
     if (inbox->event_fd >= 0)
         (void) close(inbox->event_fd);
     free(inbox);
+}
+
+/* Two counts, since the loop may go on, and end, as soon as nobody knows the inbox. */
+void ouro_inbox_unref(struct ouro_inbox *inbox)
+{
+    if (!inbox)
+        return;
+    if (atomic_fetch_sub(&inbox->known_by, 1) == 1)
+        wake_sleeper(inbox);
+    ouro__inbox_let_go(inbox);
 }

@@ -11,7 +11,8 @@
  *                   to the eventfd          sleep
  *
  * Either the sender sees the flag or the loop sees the message: all four are sequentially
- * consistent. Who clears the flag is the only one to write.
+ * consistent. Who clears the flag is the only one to write. The last reference that is given
+ * back wakes in the same way, since nothing may be left then that could wake the loop.
  */
 #ifndef OURO_INBOX_H
 #define OURO_INBOX_H
@@ -25,7 +26,8 @@
 struct ouro_inbox {
     _Atomic(struct ouro_message *) newest; /* INBOX_CLOSED: no more are taken */
     atomic_bool is_sleeping;
-    atomic_uint refs;     /* the loop's own included */
+    atomic_uint refs;     /* to its memory; the loop's own included */
+    atomic_uint known_by; /* those of ouro_inbox_ref(): others may still post */
     int event_fd;         /* -1: the ring can't poll foreign fds, and never really sleeps */
     uint64_t counter;     /* what is read from it */
     struct source wakeup; /* reads it */
@@ -56,12 +58,16 @@ void ouro__inbox_wake_up(struct ouro_inbox *inbox);
 
 /*
  * Whether another thread may still post: it holds a reference. After a "no" all messages can be
- * seen that were posted by those who held one.
+ * seen that were posted by those who held one. While the loop sleeps, it is woken when the last
+ * of them gives it back.
  */
 static inline bool ouro__inbox_is_known(struct ouro_inbox *inbox)
 {
-    return atomic_load_explicit(&inbox->refs, memory_order_acquire) > 1;
+    return atomic_load(&inbox->known_by) > 0;
 }
+
+/* Gives the loop's own reference back. */
+void ouro__inbox_let_go(struct ouro_inbox *inbox);
 
 /*
  * The end: no task is left. Refuses further messages and delivers the last ones; the loop turns

@@ -5,6 +5,7 @@
  * What races is left to chance and counted; what must never happen is asserted.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -355,6 +356,48 @@ static void test_message_whose_sender_gave_the_inbox_back_is_no_deadlock(void)
     CU_ASSERT_EQUAL(run_with(test_kernel_ring(), 0, hear_farewells, NULL), 0);
 }
 
+/*
+ * Whenever the last reference goes, before the loop falls asleep or while it sleeps, the loop
+ * sees that nobody is left to wake it. Each try ends a loop, in a child: a wake-up that is lost
+ * lets it sleep until its alarm.
+ */
+static void forget(void *inbox)
+{
+    ouro_inbox_unref(inbox);
+}
+
+static int wait_for_nobody(void *arg)
+{
+    struct ouro_event event = OURO_EVENT_INIT;
+
+    stepping_begin(*(unsigned *) arg, forget, ouro_inbox_ref());
+    return ouro_event_wait(&event);
+}
+
+static int run_into_deadlocks(void *arg)
+{
+    int nowhere = open("/dev/null", O_WRONLY); /* for all the reports */
+
+    (void) arg;
+    (void) dup2(nowhere, STDERR_FILENO);
+    (void) alarm(10);
+    stepping.is_last = false;
+    for (unsigned steps = 0; !stepping.is_last; steps++)
+        if (run_with(test_kernel_ring(), 0, wait_for_nobody, &steps) != OURO_EDEADLOCK)
+            return 1;
+    return 0;
+}
+
+static void test_loop_is_told_when_nobody_knows_its_inbox_any_more(void)
+{
+    struct child child;
+
+    if (!can_step())
+        return;
+    child = run_in_child(run_into_deadlocks, NULL);
+    CU_ASSERT(exited_with(&child, 0));
+}
+
 const struct test inbox_tests[] = {
     TEST(test_messages_are_delivered_in_order),
     TEST(test_last_messages_are_delivered_when_the_loop_ends),
@@ -363,4 +406,5 @@ const struct test inbox_tests[] = {
     TEST(test_each_threads_messages_come_once_and_in_order),
     TEST(test_no_wake_up_is_lost_in_200000_messages),
     TEST(test_message_whose_sender_gave_the_inbox_back_is_no_deadlock),
+    TEST(test_loop_is_told_when_nobody_knows_its_inbox_any_more),
     TEST_END};
