@@ -79,12 +79,9 @@ int ouro__dispatcher_init(struct dispatcher *self, const struct ring_config *con
 void ouro__dispatcher_done(struct dispatcher *self)
 {
     ouro__inbox_end(self->inbox, self);
-    /* The last messages may have spawned tasks, which start out cancelled. */
-    while (!ouro__inbox_has_ended(self->inbox) || self->task_count > 0)
-        CHECK(!ouro__dispatcher_turn(self, OURO_FOREVER), "a task that can't be interrupted");
-    while (!ouro__buffer_pool_is_idle(self->buffers))
+    while (!ouro__inbox_has_ended(self->inbox) || !ouro__buffer_pool_is_idle(self->buffers))
         (void) ouro__dispatcher_turn(self, OURO_FOREVER);
-    CHECK(self->in_flight_count == 0, "the loop is still in use");
+    CHECK(self->in_flight_count == 0 && self->task_count == 0, "the loop is still in use");
     ouro__buffer_pool_destroy(self->buffers);
     ouro__inbox_let_go(self->inbox);
     ouro__ring_close(&self->ring);

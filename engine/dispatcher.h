@@ -75,7 +75,7 @@ static inline struct ouro_task *ouro__dispatcher_task(const char *caller)
 int ouro__dispatcher_init(struct dispatcher *self, const struct ring_config *config,
                           struct ring_hint *ret_hint);
 
-/* No task and no source is left by then. */
+/* No task is left by then, and no message that could spawn one: the inbox is closed, or unknown. */
 void ouro__dispatcher_done(struct dispatcher *self);
 
 /* Queues a task to be resumed. */

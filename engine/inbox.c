@@ -129,10 +129,28 @@ void ouro__inbox_deliver(struct ouro_inbox *inbox)
 
 /* --- the end ------------------------------------------------------------------------------- */
 
+bool ouro__inbox_close(struct ouro_inbox *inbox)
+{
+    struct ouro_message *newest = NULL;
+
+    return atomic_compare_exchange_strong(&inbox->newest, &newest, INBOX_CLOSED) ||
+           newest == INBOX_CLOSED;
+}
+
+void ouro__inbox_cut_off(struct ouro_inbox *inbox)
+{
+    deliver_all(atomic_exchange(&inbox->newest, INBOX_CLOSED));
+}
+
+void ouro__inbox_reopen(struct ouro_inbox *inbox)
+{
+    atomic_store(&inbox->newest, NULL);
+}
+
 void ouro__inbox_end(struct ouro_inbox *inbox, struct dispatcher *dispatcher)
 {
+    CHECK(ouro__inbox_close(inbox), "an inbox ends with messages in it");
     inbox->is_ending = true;
-    deliver_all(atomic_exchange(&inbox->newest, INBOX_CLOSED));
     if (inbox->event_fd >= 0)
         ouro__source_cancel(dispatcher, &inbox->wakeup);
 }

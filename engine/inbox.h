@@ -70,9 +70,18 @@ static inline bool ouro__inbox_is_known(struct ouro_inbox *inbox)
 void ouro__inbox_let_go(struct ouro_inbox *inbox);
 
 /*
- * The end: no task is left. Refuses further messages and delivers the last ones; the loop turns
- * until ouro__inbox_has_ended().
+ * No task is left, and no message: refuses further ones. Returns false, and closes nothing, when
+ * one has come. Loop thread.
  */
+bool ouro__inbox_close(struct ouro_inbox *inbox);
+
+/* The same where messages come and come: refuses further ones, then delivers those there are. */
+void ouro__inbox_cut_off(struct ouro_inbox *inbox);
+
+/* There are tasks again, which may wait for messages. */
+void ouro__inbox_reopen(struct ouro_inbox *inbox);
+
+/* The end of a closed inbox; the loop turns until ouro__inbox_has_ended(). */
 void ouro__inbox_end(struct ouro_inbox *inbox, struct dispatcher *dispatcher);
 bool ouro__inbox_has_ended(const struct ouro_inbox *inbox);
 

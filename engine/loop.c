@@ -23,6 +23,8 @@
 #define SQ_ENTRIES_DEFAULT 512
 #define SQ_ENTRIES_MAX     32768
 
+#define CLOSING_TURNS_MAX 16
+
 const struct ouro_run_options ouro__loop_defaults = {.ring = NULL};
 
 /* --- the child of a fork ------------------------------------------------------------------ */
@@ -193,11 +195,47 @@ static void obey_dump_signal(struct ouro_loop *loop)
         (void) ouro__dump(&loop->dispatcher, STDERR_FILENO);
 }
 
+/*
+ * Nobody is left. Messages that have come may spawn tasks, and these may wait for messages (an
+ * offloaded job's end, the answer of another thread): the inbox is closed when it is empty. A
+ * stream of messages that never leaves it empty is cut off after a while.
+ */
+static void close_inbox(struct ouro_loop *loop)
+{
+    struct ouro_inbox *inbox = loop->dispatcher.inbox;
+
+    if (!ouro__inbox_close(inbox)) {
+        if (++loop->closing_turns < CLOSING_TURNS_MAX)
+            return;
+        ouro__inbox_cut_off(inbox);
+    }
+    loop->closing_turns = 0;
+    loop->is_closed = true;
+}
+
+/* The last messages that were cut off, or a foreign loop, have spawned tasks. */
+static void reopen_inbox(struct ouro_loop *loop)
+{
+    ouro__inbox_reopen(loop->dispatcher.inbox);
+    loop->is_closed = false;
+}
+
+/* The main task has ended. */
+static void wind_up(struct ouro_loop *loop)
+{
+    if (!loop->dispatcher.is_stopping)
+        cancel_all(&loop->dispatcher, "the main task has ended");
+    if (loop->dispatcher.task_count == 0)
+        close_inbox(loop);
+}
+
 /* One turn, and what comes from outside. */
 static void turn(struct ouro_loop *loop, int64_t latest)
 {
     struct dispatcher *dispatcher = &loop->dispatcher;
 
+    if (unlikely(loop->is_closed))
+        reopen_inbox(loop);
     obey_signals(loop);
     obey_dump_signal(loop);
     if (unlikely(ouro__dispatcher_turn(dispatcher, latest))) {
@@ -207,13 +245,13 @@ static void turn(struct ouro_loop *loop, int64_t latest)
         loop->result = OURO_EDEADLOCK;
         loop->is_deadlocked = true;
     }
-    if (unlikely(loop->main_has_ended) && !dispatcher->is_stopping)
-        cancel_all(dispatcher, "the main task has ended");
+    if (unlikely(loop->main_has_ended))
+        wind_up(loop);
 }
 
 static bool is_over(const struct ouro_loop *loop)
 {
-    return loop->main_has_ended && loop->dispatcher.task_count == 0;
+    return loop->is_closed && loop->dispatcher.task_count == 0;
 }
 
 void ouro__loop_run(struct ouro_loop *loop)
@@ -245,15 +283,27 @@ static void print_stats(void)
                    (unsigned long long) stats.tasks_peak);
 }
 
+/*
+ * The order in which a loop ends; each may rely on those that come later:
+ *
+ *   1. the tasks, also those that the last messages spawn: is_over()
+ *   2. the inbox, which such tasks may need, and which now refuses messages: likewise
+ *   3. the offload pool: no task is left to begin a job, and no thread will post one's end
+ *   4. signals, whose handlers write to the inbox's eventfd
+ *   5. the watchdog, which names tasks, on an alternate stack
+ *   6. the overflow handler, whose stack that is
+ *   7. the counters, which are printed while there are any
+ *   8. the eventfd's read and the buffers, which the ring still has, then the ring
+ */
 int ouro__loop_close(struct ouro_loop *loop)
 {
+    if (loop->uses_offload)
+        ouro__offload_leave();
     ouro__signals_release(&loop->signals);
     ouro__watchdog_unwatch(&loop->stall);
     ouro__overflow_unwatch(&loop->overflow);
     if (is_set("OURO_STATS"))
         print_stats();
-    if (loop->uses_offload)
-        ouro__offload_leave();
     ouro__dispatcher_done(&loop->dispatcher);
     return loop->is_deadlocked ? OURO_EDEADLOCK : loop->result;
 }

@@ -25,8 +25,10 @@ struct ouro_loop {
     bool is_deadlocked;
     bool main_has_ended;
     bool main_was_signalled;
-    bool uses_offload;   /* the pool of threads is to be told of the end */
-    struct shard *shard; /* the loop is one of several; NULL: it is alone */
+    bool is_closed;         /* nobody was left, and messages are refused */
+    unsigned closing_turns; /* that ended with messages, and with nobody left */
+    bool uses_offload;      /* the pool of threads is to be told of the end */
+    struct shard *shard;    /* the loop is one of several; NULL: it is alone */
 };
 
 /*

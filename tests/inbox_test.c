@@ -126,6 +126,94 @@ static void test_ended_loop_refuses_messages(void)
     }
 }
 
+/* A message that is posted again by its delivery, until that is refused. */
+struct stubborn {
+    struct ouro_message message;
+    int delivered_count;
+    int code; /* of the last post */
+    ouro_task_fn *late_fn;
+    int late_result;
+};
+
+static int run_late_fn(void *arg)
+{
+    struct stubborn *self = arg;
+
+    self->late_result = self->late_fn(self);
+    return 0;
+}
+
+static void post_again(struct ouro_message *message)
+{
+    struct stubborn *self = container_of(message, struct stubborn, message);
+    const struct ouro_spawn_options options = {.detached = true};
+
+    self->delivered_count++;
+    self->code = ouro_post(ouro__dispatcher->inbox, message);
+    if (self->code && self->late_fn)
+        CU_ASSERT(ouro_spawn_with(run_late_fn, self, &options) > 0);
+}
+
+static int post_stubbornly(void *arg)
+{
+    struct stubborn *self = arg;
+
+    return ouro_post(ouro__dispatcher->inbox, &self->message);
+}
+
+static struct stubborn run_stubborn(const char *ring, ouro_task_fn *late_fn)
+{
+    struct stubborn self = {.message.deliver = post_again, .late_fn = late_fn, .late_result = -1};
+
+    CU_ASSERT_EQUAL(run_with(ring, 0, post_stubbornly, &self), 0);
+    CU_ASSERT_EQUAL(self.code, -ESHUTDOWN);
+    return self;
+}
+
+static void test_stream_of_messages_without_end_is_cut_off(void)
+{
+    const char *const rings[] = {test_sim_ring(), test_kernel_ring()};
+
+    for (size_t i = 0; i < COUNT_OF(rings) && rings[i]; i++)
+        CU_ASSERT(run_stubborn(rings[i], NULL).delivered_count > 1);
+}
+
+/* What it posts to itself, it gets, though its message was the one that was cut off. */
+struct reply {
+    struct ouro_message message;
+    struct ouro_future came;
+};
+
+static void set_future(struct ouro_message *message)
+{
+    struct reply *reply = container_of(message, struct reply, message);
+
+    CU_ASSERT_EQUAL(ouro_future_set(&reply->came, NULL), 0);
+}
+
+static int post_and_await(void *arg)
+{
+    struct reply reply = {.message.deliver = set_future};
+    struct ouro_shield shield;
+    int code;
+
+    (void) arg;
+    ouro_future_init(&reply.came);
+    CU_ASSERT_EQUAL(ouro_post(ouro__dispatcher->inbox, &reply.message), 0);
+    ouro_shield_begin(&shield, OURO_FOREVER);
+    code = ouro_future_wait(&reply.came, NULL);
+    ouro_shield_end(&shield);
+    return code;
+}
+
+static void test_task_of_a_stream_that_was_cut_off_gets_its_messages(void)
+{
+    const char *const rings[] = {test_sim_ring(), test_kernel_ring()};
+
+    for (size_t i = 0; i < COUNT_OF(rings) && rings[i]; i++)
+        CU_ASSERT_EQUAL(run_stubborn(rings[i], post_and_await).late_result, 0);
+}
+
 /* --- from other threads ------------------------------------------------------------------------ */
 
 #define SENDERS      4
@@ -295,6 +383,85 @@ static void test_no_wake_up_is_lost_in_200000_messages(void)
     CU_ASSERT(here.sleeper_count >= WAKE_UPS / 10);
 }
 
+/*
+ * A task that the last message spawned has a question for another thread, under a shield. The
+ * answer used to be refused. In a child, which would wait for it until its alarm.
+ */
+struct question {
+    struct ouro_message message;
+    struct ouro_inbox *inbox;
+    struct ouro_future answered;
+    int post_code;
+};
+
+static struct question question;
+
+static void deliver_answer(struct ouro_message *message)
+{
+    (void) message;
+    (void) ouro_future_set(&question.answered, NULL);
+}
+
+static void *answer_when_asleep(void *arg)
+{
+    while (!atomic_load(&question.inbox->is_sleeping))
+        (void) sched_yield();
+    question.message.deliver = deliver_answer;
+    question.post_code = ouro_post(question.inbox, &question.message);
+    ouro_inbox_unref(question.inbox);
+    return arg;
+}
+
+static int late_result = -1;
+
+static int ask_another_thread(void *arg)
+{
+    struct ouro_shield shield;
+    pthread_t thread;
+
+    (void) arg;
+    question.inbox = ouro_inbox_ref();
+    ouro_future_init(&question.answered);
+    if (pthread_create(&thread, NULL, answer_when_asleep, NULL))
+        return 1;
+    ouro_shield_begin(&shield, OURO_FOREVER);
+    late_result = ouro_future_wait(&question.answered, NULL);
+    ouro_shield_end(&shield);
+    (void) pthread_join(thread, NULL);
+    return 0;
+}
+
+static void spawn_asking(struct ouro_message *message)
+{
+    const struct ouro_spawn_options options = {.detached = true};
+
+    (void) message;
+    (void) ouro_spawn_with(ask_another_thread, NULL, &options);
+}
+
+static int run_late_question(void *arg)
+{
+    struct letter letter = {.message.deliver = spawn_asking};
+
+    (void) arg;
+    (void) alarm(5);
+    if (run_with(test_kernel_ring(), 0, post_and_return, &letter))
+        return 1;
+    return question.post_code || late_result ? 2 : 0;
+}
+
+static void test_task_of_the_last_message_hears_from_other_threads(void)
+{
+    struct child child;
+
+    if (!test_kernel_ring()) {
+        TEST_SKIP("threads need the kernel's ring");
+        return;
+    }
+    child = run_in_child(run_late_question, NULL);
+    CU_ASSERT(exited_with(&child, 0));
+}
+
 /* --- deadlocks ------------------------------------------------------------------------------- */
 
 /*
@@ -403,8 +570,11 @@ const struct test inbox_tests[] = {
     TEST(test_last_messages_are_delivered_when_the_loop_ends),
     TEST(test_tasks_that_the_last_messages_spawn_end_before_the_loop),
     TEST(test_ended_loop_refuses_messages),
+    TEST(test_stream_of_messages_without_end_is_cut_off),
+    TEST(test_task_of_a_stream_that_was_cut_off_gets_its_messages),
     TEST(test_each_threads_messages_come_once_and_in_order),
     TEST(test_no_wake_up_is_lost_in_200000_messages),
+    TEST(test_task_of_the_last_message_hears_from_other_threads),
     TEST(test_message_whose_sender_gave_the_inbox_back_is_no_deadlock),
     TEST(test_loop_is_told_when_nobody_knows_its_inbox_any_more),
     TEST_END};

@@ -185,6 +185,35 @@ static void test_tasks_can_be_spawned_between_turns(void)
     CU_ASSERT_EQUAL(ouro_loop_destroy(loop), -ECANCELED);
 }
 
+static int offload_add_one(void *arg)
+{
+    struct ouro_shield shield;
+    int code;
+
+    ouro_shield_begin(&shield, OURO_FOREVER);
+    code = ouro_offload(add_one, arg, NULL);
+    ouro_shield_end(&shield);
+    return code;
+}
+
+/* It starts out cancelled, and may need the inbox, which refused messages for a while. */
+static void test_task_that_is_spawned_after_the_last_turn_runs(void)
+{
+    const char *const rings[] = {test_sim_ring(), test_kernel_ring()};
+
+    for (size_t i = 0; i < COUNT_OF(rings) && rings[i]; i++) {
+        struct ouro_loop *loop = NULL;
+        int count = 0;
+
+        CU_ASSERT_EQUAL(create(rings[i], return_arg, NULL, &loop), 0);
+        while (ouro_loop_turn(loop, OURO_FOREVER))
+            ;
+        CU_ASSERT(ouro_spawn(offload_add_one, &count) > 0);
+        CU_ASSERT_EQUAL(ouro_loop_destroy(loop), 0);
+        CU_ASSERT_EQUAL(count, 1);
+    }
+}
+
 static void test_one_loop_per_thread(void)
 {
     struct ouro_run_options two = {.ring = "sim", .shards = 2};
@@ -228,6 +257,7 @@ const struct test loop_tests[] = {TEST(test_loop_runs_in_steps_on_either_ring),
                                   TEST(test_next_says_how_long_to_wait),
                                   TEST(test_destroying_cancels_what_is_left),
                                   TEST(test_tasks_can_be_spawned_between_turns),
+                                  TEST(test_task_that_is_spawned_after_the_last_turn_runs),
                                   TEST(test_one_loop_per_thread),
                                   TEST(test_task_must_not_turn_its_loop),
                                   TEST_END};

@@ -520,6 +520,64 @@ static int end_with_jobs_queued(void *arg)
     return 0;
 }
 
+/*
+ * A task of the loop's last message, cancelled as it is, cleans up under a shield. In a child: it
+ * used to wait for ever for its job's end.
+ */
+static atomic_int late_runs;
+
+static int clean_up_late(void *arg)
+{
+    struct ouro_shield shield;
+    int code;
+
+    (void) arg;
+    ouro_shield_begin(&shield, OURO_FOREVER);
+    code = ouro_offload(note_run, &late_runs, NULL);
+    ouro_shield_end(&shield);
+    atomic_fetch_add(&late_runs, code ? 100 : 10);
+    return 0;
+}
+
+static void spawn_late(struct ouro_message *message)
+{
+    const struct ouro_spawn_options options = {.detached = true};
+
+    (void) message;
+    (void) ouro_spawn_with(clean_up_late, NULL, &options);
+}
+
+static int post_and_return(void *arg)
+{
+    struct ouro_inbox *inbox = ouro_inbox_ref();
+    int code = ouro_post(inbox, arg);
+
+    ouro_inbox_unref(inbox);
+    return code;
+}
+
+static int run_late_job(void *ring)
+{
+    struct ouro_message message = {.deliver = spawn_late};
+    unsigned before = count_threads();
+
+    (void) alarm(5);
+    if (run_with(ring, 0, post_and_return, &message) || atomic_load(&late_runs) != 11)
+        return 1;
+    return threads_come_down_to(before) ? 0 : 2;
+}
+
+static void test_task_of_the_last_message_may_offload(void)
+{
+    const char *const rings[] = {test_sim_ring(), test_kernel_ring()};
+
+    for (size_t i = 0; i < COUNT_OF(rings) && rings[i]; i++) {
+        struct child child = run_in_child(run_late_job, (void *) (uintptr_t) rings[i]);
+
+        CU_ASSERT(exited_with(&child, 0));
+    }
+}
+
 static void test_loop_that_ends_takes_back_its_jobs_and_leaves_no_thread(void)
 {
     unsigned before = count_threads();
@@ -702,6 +760,7 @@ const struct test offload_tests[] = {
     TEST(test_interrupted_job_that_runs_is_awaited_and_reported),
     TEST(test_cancelled_task_begins_no_job),
     TEST(test_simulated_job_that_is_interrupted_never_runs),
+    TEST(test_task_of_the_last_message_may_offload),
     TEST(test_loop_that_ends_takes_back_its_jobs_and_leaves_no_thread),
     TEST(test_idle_threads_end_and_others_come),
     TEST(test_loop_whose_jobs_have_ended_can_be_deadlocked),
