@@ -88,6 +88,11 @@ static void wake_sleeper(struct ouro_inbox *inbox)
         write_to(inbox->event_fd);
 }
 
+void ouro__inbox_rouse(struct ouro_inbox *inbox)
+{
+    write_to(inbox->event_fd);
+}
+
 int ouro_post(struct ouro_inbox *inbox, struct ouro_message *message)
 {
     struct ouro_message *newest = atomic_load_explicit(&inbox->newest, memory_order_relaxed);

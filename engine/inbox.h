@@ -57,6 +57,12 @@ bool ouro__inbox_fall_asleep(struct ouro_inbox *inbox);
 void ouro__inbox_wake_up(struct ouro_inbox *inbox);
 
 /*
+ * Has the loop make a turn, whether it sleeps or is about to, also when it is closed. Any thread
+ * that has a reference.
+ */
+void ouro__inbox_rouse(struct ouro_inbox *inbox);
+
+/*
  * Whether another thread may still post: it holds a reference. After a "no" all messages can be
  * seen that were posted by those who held one. While the loop sleeps, it is woken when the last
  * of them gives it back.

@@ -101,9 +101,16 @@ static bool is_set(const char *variable)
     return value && strcmp(value, "1") == 0;
 }
 
-static bool wants_dumps(const struct ouro_run_options *options)
+/* Of several loops the first, which ends last, has the signals, and tells the others. */
+static struct signal_wishes wishes_of(const struct ouro_loop *loop,
+                                      const struct ouro_run_options *options)
 {
-    return options->dump_on_sigusr1 || is_set("OURO_DUMP");
+    bool is_first = !loop->shard || ouro__shard_is_first(loop->shard);
+    bool wants_dumps = options->dump_on_sigusr1 || is_set("OURO_DUMP");
+
+    return (struct signal_wishes) {.keep_sigpipe = options->keep_sigpipe,
+                                   .keep_signals = options->keep_signals || !is_first,
+                                   .dump_on_sigusr1 = wants_dumps && is_first};
 }
 
 /* A program runs without its watchdog rather than not at all. */
@@ -124,7 +131,8 @@ static void watch_for_stalls(struct ouro_loop *loop, const struct ouro_run_optio
 }
 
 int ouro__loop_open(struct ouro_loop *loop, ouro_task_fn *fn, void *arg,
-                    const struct ouro_run_options *options, const struct ring_config *config)
+                    const struct ouro_run_options *options, const struct ring_config *config,
+                    struct shard *shard)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct ring_hint hint;
@@ -134,6 +142,7 @@ int ouro__loop_open(struct ouro_loop *loop, ouro_task_fn *fn, void *arg,
     memset(loop, 0, sizeof(*loop));
     loop->fn = fn;
     loop->arg = arg;
+    loop->shard = shard;
     code = ouro__dispatcher_init(&loop->dispatcher, config, &hint);
     if (code) {
         explain(code, &hint);
@@ -146,10 +155,7 @@ int ouro__loop_open(struct ouro_loop *loop, ouro_task_fn *fn, void *arg,
         ouro__dispatcher_done(&loop->dispatcher);
         return code;
     }
-    ouro__signals_claim(&loop->signals, &loop->dispatcher,
-                        (struct signal_wishes) {.keep_sigpipe = options->keep_sigpipe,
-                                                .keep_signals = options->keep_signals,
-                                                .dump_on_sigusr1 = wants_dumps(options)});
+    ouro__signals_claim(&loop->signals, &loop->dispatcher, wishes_of(loop, options));
     ouro__overflow_watch(&loop->overflow);
     watch_for_stalls(loop, options);
     return 0;
@@ -234,8 +240,6 @@ static void turn(struct ouro_loop *loop, int64_t latest)
 {
     struct dispatcher *dispatcher = &loop->dispatcher;
 
-    if (unlikely(loop->is_closed))
-        reopen_inbox(loop);
     obey_signals(loop);
     obey_dump_signal(loop);
     if (unlikely(ouro__dispatcher_turn(dispatcher, latest))) {
@@ -249,9 +253,16 @@ static void turn(struct ouro_loop *loop, int64_t latest)
         wind_up(loop);
 }
 
-static bool is_over(const struct ouro_loop *loop)
+/* Whether the loop has come to its end. Tasks that came after its inbox was closed may need it. */
+static bool is_over(struct ouro_loop *loop)
 {
-    return loop->is_closed && loop->dispatcher.task_count == 0;
+    if (likely(!loop->is_closed))
+        return false;
+    if (loop->dispatcher.task_count > 0) {
+        reopen_inbox(loop);
+        return false;
+    }
+    return !loop->shard || ouro__shard_may_end(loop->shard);
 }
 
 void ouro__loop_run(struct ouro_loop *loop)
@@ -288,6 +299,7 @@ static void print_stats(void)
  *
  *   1. the tasks, also those that the last messages spawn: is_over()
  *   2. the inbox, which such tasks may need, and which now refuses messages: likewise
+ *      (and here the first of several loops stays until the others have come to their end)
  *   3. the offload pool: no task is left to begin a job, and no thread will post one's end
  *   4. signals, whose handlers write to the inbox's eventfd
  *   5. the watchdog, which names tasks, on an alternate stack
@@ -329,7 +341,7 @@ int ouro_loop_create(ouro_task_fn *fn, void *arg, const struct ouro_run_options 
     loop = malloc(sizeof(*loop));
     if (!loop)
         return -ENOMEM;
-    code = ouro__loop_open(loop, fn, arg, options, &config);
+    code = ouro__loop_open(loop, fn, arg, options, &config, /* shard= */ NULL);
     if (code) {
         free(loop);
         return code;

@@ -37,9 +37,13 @@ struct ouro_loop {
  */
 int ouro__loop_choose_ring(const struct ouro_run_options *options, struct ring_config *ret_config);
 
-/* ouro_loop_create() in the caller's memory, with the ring chosen. */
+/*
+ * ouro_loop_create() in the caller's memory, with the ring chosen; `shard`: the loop is one of
+ * several, of which the first has what there is once per process.
+ */
 int ouro__loop_open(struct ouro_loop *loop, ouro_task_fn *fn, void *arg,
-                    const struct ouro_run_options *options, const struct ring_config *config);
+                    const struct ouro_run_options *options, const struct ring_config *config,
+                    struct shard *shard);
 
 /* Runs until the main task and then all others have ended. */
 void ouro__loop_run(struct ouro_loop *loop);

@@ -9,7 +9,7 @@ static int run_alone(ouro_task_fn *fn, void *arg, const struct ouro_run_options 
                      const struct ring_config *config)
 {
     struct ouro_loop loop;
-    int code = ouro__loop_open(&loop, fn, arg, options, config);
+    int code = ouro__loop_open(&loop, fn, arg, options, config, /* shard= */ NULL);
 
     if (code)
         return code;

@@ -5,6 +5,10 @@
  * Shard 0 is the caller's thread. All loops exist before the first task runs, so that each
  * can post to each; inboxes outlive their loops, so that a late message is refused, not lost.
  *
+ * Shard 0 has the process's signals. Its main task may end before the others: its inbox is then
+ * closed as anybody's, but its loop stays, without tasks, and obeys signals until the last of the
+ * others has ended.
+ *
  * Stopping is a message to each shard. Each carries its own, which is posted at most once.
  */
 #include <errno.h>
@@ -47,8 +51,9 @@ struct shards {
     pthread_cond_t arrived;
     unsigned expected_count; /* of shards whose loops are made, or could not be */
     unsigned arrived_count;
-    atomic_int setup_error; /* the first one */
-    atomic_int error;       /* the first that a main returned */
+    atomic_uint other_count; /* loops beside the first that have not ended */
+    atomic_int setup_error;  /* the first one */
+    atomic_int error;        /* the first that a main returned */
     struct shard shards[];
 };
 
@@ -116,6 +121,27 @@ void ouro__shard_dump_all(struct shard *shard)
             (void) ouro_post(all->shards[i].inbox, &all->shards[i].dump);
 }
 
+/* --- who ends when ---------------------------------------------------------------------------- */
+
+bool ouro__shard_is_first(const struct shard *shard)
+{
+    return shard->index == 0;
+}
+
+bool ouro__shard_may_end(const struct shard *shard)
+{
+    return shard->index > 0 || atomic_load(&shard->all->other_count) == 0;
+}
+
+/* Our thread is joined before inboxes are given back. */
+static void note_end(struct shard *shard)
+{
+    struct ouro_inbox *first = shard->all->shards[0].inbox;
+
+    if (shard->index > 0 && atomic_fetch_sub(&shard->all->other_count, 1) == 1 && first)
+        ouro__inbox_rouse(first);
+}
+
 /* --- one shard ------------------------------------------------------------------------------------ */
 
 /* Keeps the first error. */
@@ -162,22 +188,19 @@ static int run_main(void *arg)
 
 static int open_loop(struct shard *shard)
 {
-    struct ouro_run_options options = *shard->all->options;
+    const struct shards *all = shard->all;
     int code;
 
-    if (options.pin)
+    if (all->options->pin)
         pin(shard);
-    if (shard->index > 0) { /* signals come to shard 0, which tells the others */
-        options.keep_signals = true;
-        options.dump_on_sigusr1 = false;
-    }
-    code = ouro__loop_open(&shard->loop, run_main, shard, &options, shard->all->config);
+    code = ouro__loop_open(&shard->loop, run_main, shard, all->options, all->config, shard);
     if (code) {
         fail_setup(shard->all, code);
         return code;
     }
-    shard->loop.shard = shard;
     shard->inbox = ouro_inbox_ref();
+    if (shard->index > 0)
+        atomic_fetch_add(&shard->all->other_count, 1);
     return 0;
 }
 
@@ -190,6 +213,7 @@ static void *run_shard(void *arg)
     if (!code) {
         ouro__loop_run(&shard->loop);
         code = ouro__loop_close(&shard->loop);
+        note_end(shard);
     }
     shard->code = code;
     return NULL;

@@ -12,6 +12,12 @@ unsigned ouro__shard_count(const struct ouro_run_options *options);
 int ouro__shard_run(unsigned count, ouro_task_fn *fn, void *arg,
                     const struct ouro_run_options *options, const struct ring_config *config);
 
+/* Whether the shard is the one that has what there is once per process: signals. */
+bool ouro__shard_is_first(const struct shard *shard);
+
+/* Whether the loop may end as far as other shards are concerned: the first is the last to. */
+bool ouro__shard_may_end(const struct shard *shard);
+
 /* Each shard writes its tasks to stderr. Loop thread of one of them. */
 void ouro__shard_dump_all(struct shard *shard);
 

@@ -18,6 +18,7 @@
 #include <time.h>
 
 #include "dispatcher.h"
+#include "inbox.h"
 #include "loop.h"
 #include "sanitizer.h"
 
@@ -523,6 +524,69 @@ static void test_sigusr1_is_for_all_shards(void)
     CU_ASSERT(said(&child, "main"));
 }
 
+/* --- shards whose first has nothing to do any more ---------------------------------------------- */
+
+struct late_plan {
+    int number;
+    bool by_environment; /* it is the environment that asks for dumps */
+};
+
+static atomic_int late_outcome; /* of shard 1: 1 is good */
+
+static bool signal_is_obeyed(int number)
+{
+    if (number == SIGTERM)
+        return ouro_sleep(OURO_FOREVER) == -ECANCELED;
+    while (lists_said() == 0)
+        if (ouro_sleep(OURO_MILLISECOND))
+            return false;
+    return true;
+}
+
+static int outlive_the_first(void *arg)
+{
+    const struct late_plan *plan = arg;
+
+    if (ouro_shard_index() == 0)
+        return 0;
+    while (atomic_load(&ouro_shard_inbox(0)->newest) != INBOX_CLOSED)
+        if (ouro_sleep(OURO_MILLISECOND))
+            return 0;
+    (void) kill(getpid(), plan->number);
+    atomic_store(&late_outcome, signal_is_obeyed(plan->number) ? 1 : 2);
+    return 0;
+}
+
+static int run_outliving(void *arg)
+{
+    const struct late_plan *plan = arg;
+    struct ouro_run_options options = {
+        .ring = test_kernel_ring(), .shards = 2, .dump_on_sigusr1 = !plan->by_environment};
+    int code;
+
+    keep_stderr();
+    if (plan->by_environment)
+        (void) setenv("OURO_DUMP", "1", 1);
+    code = ouro_run(outlive_the_first, arg, &options);
+    pass_stderr_on();
+    return code ? 3 : atomic_load(&late_outcome);
+}
+
+static void test_signals_are_obeyed_when_the_first_shard_has_nothing_left_to_do(void)
+{
+    struct late_plan plans[] = {{SIGTERM, false}, {SIGUSR1, false}, {SIGUSR1, true}};
+
+    if (!test_kernel_ring()) {
+        TEST_SKIP("threads need the kernel's ring");
+        return;
+    }
+    for (size_t i = 0; i < COUNT_OF(plans); i++) {
+        struct child child = run_in_child(run_outliving, &plans[i]);
+
+        CU_ASSERT(exited_with(&child, 1));
+    }
+}
+
 static int compute_until_named(void *arg)
 {
     const time_t end = time(NULL) + CHILD_SECONDS / 2;
@@ -586,6 +650,7 @@ const struct test signals_tests[] = {
     TEST(test_child_of_a_fork_has_its_own_signals),
     TEST(test_sigusr1_lists_the_tasks_when_that_was_asked_for),
     TEST(test_sigusr1_is_for_all_shards),
+    TEST(test_signals_are_obeyed_when_the_first_shard_has_nothing_left_to_do),
     TEST(test_task_that_stalls_is_named_when_that_was_asked_for),
     TEST(test_stall_limit_that_makes_no_sense_is_told),
     TEST_END};
