@@ -31,7 +31,7 @@ struct shard {
     unsigned index;
     pthread_t thread;
     struct ouro_loop loop;
-    struct ouro_inbox *inbox; /* a reference */
+    struct ouro_inbox *inbox; /* a reference; NULL: its loop could not be made */
     struct ouro_message stop;
     const char *stop_reason;
     atomic_bool is_stop_posted;
@@ -97,11 +97,14 @@ void ouro__shard_stop_all(struct shard *shard, const char *reason)
 {
     struct shards *all = shard->all;
 
-    for (unsigned i = 0; i < all->count; i++)
-        if (!atomic_exchange(&all->shards[i].is_stop_posted, true)) {
-            all->shards[i].stop_reason = reason;
-            (void) ouro_post(all->shards[i].inbox, &all->shards[i].stop);
+    for (unsigned i = 0; i < all->count; i++) {
+        struct shard *each = &all->shards[i];
+
+        if (each->inbox && !atomic_exchange(&each->is_stop_posted, true)) {
+            each->stop_reason = reason;
+            (void) ouro_post(each->inbox, &each->stop);
         }
+    }
 }
 
 static void dump_here(struct ouro_message *message)
@@ -116,9 +119,12 @@ void ouro__shard_dump_all(struct shard *shard)
 {
     struct shards *all = shard->all;
 
-    for (unsigned i = 0; i < all->count; i++)
-        if (!atomic_exchange(&all->shards[i].is_dump_posted, true))
-            (void) ouro_post(all->shards[i].inbox, &all->shards[i].dump);
+    for (unsigned i = 0; i < all->count; i++) {
+        struct shard *each = &all->shards[i];
+
+        if (each->inbox && !atomic_exchange(&each->is_dump_posted, true))
+            (void) ouro_post(each->inbox, &each->dump);
+    }
 }
 
 /* --- who ends when ---------------------------------------------------------------------------- */

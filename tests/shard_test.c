@@ -214,6 +214,29 @@ static void test_none_runs_when_one_can_not_be_made(void)
     CU_ASSERT(said(&child, "descriptor"));
 }
 
+/* The first loop, which could be made, obeys the signal before its main task looks around. */
+static int run_short_of_descriptors_with(void *number)
+{
+    sigset_t blocked;
+
+    (void) sigemptyset(&blocked);
+    (void) sigaddset(&blocked, *(int *) number);
+    (void) sigprocmask(SIG_BLOCK, &blocked, NULL);
+    (void) raise(*(int *) number);
+    return run_short_of_descriptors(NULL);
+}
+
+static void test_signal_is_harmless_when_one_can_not_be_made(void)
+{
+    struct child child;
+    int number = SIGTERM;
+
+    if (!has_kernel_ring())
+        return;
+    child = run_in_child(run_short_of_descriptors_with, &number);
+    CU_ASSERT(exited_with(&child, 0));
+}
+
 /* --- talking to each other --------------------------------------------------------------------- */
 
 #define ROUNDS 2000
@@ -390,6 +413,7 @@ const struct test shard_tests[] = {TEST(test_each_shard_runs_the_function_on_a_t
                                    TEST(test_signal_stops_all),
                                    TEST(test_shards_end_when_they_like),
                                    TEST(test_none_runs_when_one_can_not_be_made),
+                                   TEST(test_signal_is_harmless_when_one_can_not_be_made),
                                    TEST(test_messages_go_to_and_fro),
                                    TEST(test_waking_a_shard_is_a_system_call_of_who_wakes_it),
                                    TEST(test_shared_listeners_share_the_connections),
