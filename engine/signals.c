@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* signals.c - see signals.h */
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -14,8 +15,12 @@
 /* The process has one set of dispositions, hence one of all this. */
 static atomic_flag is_claimed_by_a_loop = ATOMIC_FLAG_INIT;
 static atomic_flag is_dumped_by_a_loop = ATOMIC_FLAG_INIT;
-static atomic_uint pipe_ignorer_count; /* the last loop to end restores SIGPIPE */
-static struct sigaction old_int, old_term, old_pipe, old_usr1;
+static struct sigaction old_int, old_term, old_usr1;
+
+/* Several loops ignore SIGPIPE at a time: how many, and what that does, is changed under a lock. */
+static pthread_mutex_t pipe_lock = PTHREAD_MUTEX_INITIALIZER;
+static unsigned pipe_ignorer_count; /* the last loop to end restores SIGPIPE */
+static struct sigaction old_pipe;
 
 /* What the handler touches. */
 static volatile sig_atomic_t came_count;
@@ -77,8 +82,18 @@ static void ignore_pipe(struct signals *self)
     struct sigaction ignore = {.sa_handler = SIG_IGN};
 
     self->is_pipe_ignored = true;
-    if (atomic_fetch_add(&pipe_ignorer_count, 1) == 0)
+    (void) pthread_mutex_lock(&pipe_lock);
+    if (pipe_ignorer_count++ == 0)
         ouro__signal_wait_replace(SIGPIPE, &ignore, &old_pipe);
+    (void) pthread_mutex_unlock(&pipe_lock);
+}
+
+static void restore_pipe(void)
+{
+    (void) pthread_mutex_lock(&pipe_lock);
+    if (--pipe_ignorer_count == 0)
+        ouro__signal_wait_replace(SIGPIPE, &old_pipe, NULL);
+    (void) pthread_mutex_unlock(&pipe_lock);
 }
 
 static void claim_dump(struct signals *self, int event_fd)
@@ -123,8 +138,8 @@ bool ouro__signals_want_dump(struct signals *self)
 
 void ouro__signals_release(struct signals *self)
 {
-    if (self->is_pipe_ignored && atomic_fetch_sub(&pipe_ignorer_count, 1) == 1)
-        ouro__signal_wait_replace(SIGPIPE, &old_pipe, NULL);
+    if (self->is_pipe_ignored)
+        restore_pipe();
     if (self->is_dumping) {
         ouro__signal_wait_replace(SIGUSR1, &old_usr1, NULL);
         dump_event_fd = -1;
@@ -152,6 +167,8 @@ void ouro__signals_forget(void)
         handler_event_fd = -1;
     }
     atomic_flag_clear(&is_claimed_by_a_loop);
-    if (atomic_exchange(&pipe_ignorer_count, 0) > 0)
+    pipe_lock = (pthread_mutex_t) PTHREAD_MUTEX_INITIALIZER; /* its holder is not in the child */
+    if (pipe_ignorer_count > 0)
         (void) sigaction(SIGPIPE, &old_pipe, NULL);
+    pipe_ignorer_count = 0;
 }

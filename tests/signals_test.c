@@ -21,6 +21,8 @@
 #include "inbox.h"
 #include "loop.h"
 #include "sanitizer.h"
+#include "signals.h"
+#include "stepping.h"
 
 /* What a child is to do. */
 struct plan {
@@ -359,6 +361,46 @@ static void test_dispositions_are_restored_by_the_last_of_overlapping_loops(void
     CU_ASSERT(exited_with(&child, 42));
 }
 
+static void ignore_pipe(void *signals)
+{
+    ouro__signals_claim(signals, NULL, (struct signal_wishes) {.keep_signals = true});
+}
+
+static void restore_pipe(void *signals)
+{
+    ouro__signals_release(signals);
+}
+
+static bool is_pipe_ignored(void)
+{
+    struct sigaction present;
+
+    return !sigaction(SIGPIPE, NULL, &present) && present.sa_handler == SIG_IGN;
+}
+
+static int run_racing_claims(void *arg)
+{
+    struct signals signals[2];
+    const struct shared_claim claim = {
+        ignore_pipe, restore_pipe, is_pipe_ignored, {&signals[0], &signals[1]}};
+
+    (void) arg;
+    return stepping_claims_hold(&claim) ? 42 : 1;
+}
+
+/* One ends while another begins. */
+static void test_sigpipe_is_ignored_while_any_of_several_loops_lives(void)
+{
+    struct child child;
+
+    if (!stepping_is_possible()) {
+        TEST_SKIP("single steps need x86-64 and no sanitizer");
+        return;
+    }
+    child = run_in_child(run_racing_claims, NULL);
+    CU_ASSERT(exited_with(&child, 42));
+}
+
 static int run_in_grandchild(void *arg)
 {
     const struct plan *plan = arg;
@@ -647,6 +689,7 @@ const struct test signals_tests[] = {
     TEST(test_sigpipe_is_ignored_unless_it_is_kept),
     TEST(test_dispositions_are_restored),
     TEST(test_dispositions_are_restored_by_the_last_of_overlapping_loops),
+    TEST(test_sigpipe_is_ignored_while_any_of_several_loops_lives),
     TEST(test_child_of_a_fork_has_its_own_signals),
     TEST(test_sigusr1_lists_the_tasks_when_that_was_asked_for),
     TEST(test_sigusr1_is_for_all_shards),

@@ -11,8 +11,13 @@
 #ifndef OURO_TEST_STEPPING_H
 #define OURO_TEST_STEPPING_H
 
+#include <pthread.h>
+#include <sched.h>
+#include <semaphore.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <ucontext.h>
 
 #include "sanitizer.h"
@@ -82,6 +87,91 @@ static inline void stepping_begin(unsigned steps, void (*fn)(void *arg), void *a
 static inline void stepping_end(void)
 {
     (void) signal(SIGTRAP, SIG_DFL);
+}
+
+/* --- a real other thread ------------------------------------------------------------------- */
+
+/*
+ * What several threads may hold at a time, and what it does to the process. One thread gives it
+ * back while another, at each instruction of that in turn, takes it.
+ */
+struct shared_claim {
+    void (*take)(void *hold);
+    void (*give_back)(void *hold);
+    bool (*is_in_force)(void);
+    void *holds[2]; /* one for each thread */
+};
+
+struct rival {
+    const struct shared_claim *claim;
+    sem_t may_take, may_give_back;
+    atomic_bool has_taken, is_over;
+};
+
+static void *run_rival(void *arg)
+{
+    struct rival *rival = arg;
+
+    for (;;) {
+        while (sem_wait(&rival->may_take))
+            ;
+        if (atomic_load(&rival->is_over))
+            return NULL;
+        rival->claim->take(rival->claim->holds[1]);
+        atomic_store(&rival->has_taken, true);
+        while (sem_wait(&rival->may_give_back))
+            ;
+        rival->claim->give_back(rival->claim->holds[1]);
+        atomic_store(&rival->has_taken, false);
+    }
+}
+
+#define RIVAL_YIELDS 1000
+
+/* In the handler: gives it time, but it may have to wait for a lock that we hold. */
+static void let_rival_take(void *arg)
+{
+    struct rival *rival = arg;
+
+    (void) sem_post(&rival->may_take);
+    for (int i = 0; i < RIVAL_YIELDS && !atomic_load(&rival->has_taken); i++)
+        (void) sched_yield();
+}
+
+static void await_rival(struct rival *rival, bool has_taken)
+{
+    while (atomic_load(&rival->has_taken) != has_taken)
+        (void) sched_yield();
+}
+
+/* Whether the claim was in force whenever one of the two held it, and only then. */
+static inline bool stepping_claims_hold(const struct shared_claim *claim)
+{
+    struct rival rival = {.claim = claim};
+    pthread_t thread;
+    bool is_good = true;
+
+    (void) sem_init(&rival.may_take, 0, 0);
+    (void) sem_init(&rival.may_give_back, 0, 0);
+    if (pthread_create(&thread, NULL, run_rival, &rival))
+        return false;
+    stepping.is_last = false;
+    for (unsigned steps = 0; is_good && !stepping.is_last; steps++) {
+        claim->take(claim->holds[0]);
+        is_good = claim->is_in_force();
+        stepping_begin(steps, let_rival_take, &rival);
+        claim->give_back(claim->holds[0]);
+        await_rival(&rival, true);
+        is_good = is_good && claim->is_in_force();
+        (void) sem_post(&rival.may_give_back);
+        await_rival(&rival, false);
+        is_good = is_good && !claim->is_in_force();
+    }
+    stepping_end();
+    atomic_store(&rival.is_over, true);
+    (void) sem_post(&rival.may_take);
+    (void) pthread_join(thread, NULL);
+    return is_good;
 }
 
 #endif /* OURO_TEST_STEPPING_H */
