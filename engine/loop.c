@@ -37,6 +37,7 @@ const struct ouro_run_options ouro__loop_defaults = {.ring = NULL};
 static void forget_parent_loop(void)
 {
     ouro__signals_forget();
+    ouro__overflow_forget();
     ouro__dispatcher = NULL;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* overflow.c - see overflow.h */
+#include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,7 +11,9 @@
 
 #define ALTERNATE_STACK_BYTES ((size_t) 32 << 10)
 
-static atomic_uint watch_count; /* loops that rely on the handler */
+/* How many loops rely on the handler, and whether it is there, is changed under the lock. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static unsigned watch_count;
 
 /* Only what a signal handler may call. */
 static void say(const char *text)
@@ -74,20 +76,19 @@ void ouro__overflow_take_stack(void *stack)
     free(stack);
 }
 
-void ouro__overflow_watch(struct overflow_watch *self)
+/* With the lock held. Returns whether the loop can rely on it: the signal may be somebody else's. */
+static bool install(void)
 {
     struct sigaction present;
     struct sigaction ours = {.sa_sigaction = handle, .sa_flags = SA_SIGINFO | SA_ONSTACK};
 
-    *self = (struct overflow_watch) {.alternate_stack = NULL};
     if (sigaction(SIGSEGV, NULL, &present))
-        return;
+        return false;
     if (present.sa_sigaction != handle && present.sa_handler != SIG_DFL)
-        return;
-    self->alternate_stack = ouro__overflow_give_stack();
-    if (atomic_fetch_add(&watch_count, 1) == 0)
+        return false;
+    if (watch_count++ == 0)
         (void) sigaction(SIGSEGV, &ours, NULL);
-    self->is_installed = true;
+    return true;
 }
 
 /* The program may have put its own handler in place of ours meanwhile. */
@@ -99,9 +100,29 @@ static void uninstall(void)
         (void) signal(SIGSEGV, SIG_DFL);
 }
 
+void ouro__overflow_watch(struct overflow_watch *self)
+{
+    *self = (struct overflow_watch) {.alternate_stack = NULL};
+    (void) pthread_mutex_lock(&lock);
+    self->is_installed = install();
+    (void) pthread_mutex_unlock(&lock);
+    if (self->is_installed)
+        self->alternate_stack = ouro__overflow_give_stack();
+}
+
 void ouro__overflow_unwatch(struct overflow_watch *self)
 {
-    if (self->is_installed && atomic_fetch_sub(&watch_count, 1) == 1)
+    (void) pthread_mutex_lock(&lock);
+    if (self->is_installed && --watch_count == 0)
         uninstall();
+    (void) pthread_mutex_unlock(&lock);
     ouro__overflow_take_stack(self->alternate_stack);
+}
+
+/* The loops that rely on it are the parent's, and so may be who holds the lock. */
+void ouro__overflow_forget(void)
+{
+    lock = (pthread_mutex_t) PTHREAD_MUTEX_INITIALIZER;
+    watch_count = 0;
+    uninstall();
 }

@@ -20,6 +20,9 @@ struct overflow_watch {
 void ouro__overflow_watch(struct overflow_watch *self);
 void ouro__overflow_unwatch(struct overflow_watch *self);
 
+/* In the child of a fork, which has no loop. Async-signal-safe. */
+void ouro__overflow_forget(void);
+
 /*
  * Gives the thread an alternate stack for signal handlers, to be taken back when it is used no
  * more. Returns NULL when the thread has one, or without memory.

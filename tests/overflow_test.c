@@ -13,6 +13,8 @@
 #include "ouro.h"
 
 #include "loop.h"
+#include "overflow.h"
+#include "stepping.h"
 #include "test.h"
 
 /* Whether the signal is taken already, by a sanitizer; then ouro leaves it alone. */
@@ -339,6 +341,49 @@ static void test_alternate_stack_of_the_program_is_used_and_kept(void)
     CU_ASSERT(reported(&child));
 }
 
+/* --- loops on several threads ---------------------------------------------------------------- */
+
+static void watch(void *self)
+{
+    ouro__overflow_watch(self);
+}
+
+static void unwatch(void *self)
+{
+    ouro__overflow_unwatch(self);
+}
+
+static bool is_handled(void)
+{
+    struct sigaction present;
+
+    return !sigaction(SIGSEGV, NULL, &present) && present.sa_handler != SIG_DFL;
+}
+
+static int run_racing_watches(void *arg)
+{
+    struct overflow_watch watches[2];
+    const struct shared_claim claim = {watch, unwatch, is_handled, {&watches[0], &watches[1]}};
+
+    (void) arg;
+    return stepping_claims_hold(&claim) ? 42 : 1;
+}
+
+/* One ends while another begins. */
+static void test_handler_is_there_while_any_of_several_loops_lives(void)
+{
+    struct child child;
+
+    if (must_skip())
+        return;
+    if (!stepping_is_possible()) {
+        TEST_SKIP("single steps need x86-64 and no sanitizer");
+        return;
+    }
+    child = run_in_child(run_racing_watches, NULL);
+    CU_ASSERT(exited_with(&child, 42));
+}
+
 const struct test overflow_tests[] = {
     TEST(test_overflow_names_task_and_place_of_spawn),
     TEST(test_overflow_of_the_main_task_is_reported),
@@ -351,5 +396,6 @@ const struct test overflow_tests[] = {
     TEST(test_handler_that_a_task_installs_stays),
     TEST(test_signal_and_alternate_stack_are_as_before_afterwards),
     TEST(test_alternate_stack_of_the_program_is_used_and_kept),
+    TEST(test_handler_is_there_while_any_of_several_loops_lives),
     TEST_END,
 };
