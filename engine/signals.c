@@ -2,6 +2,7 @@
 /* signals.c - see signals.h */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -24,16 +25,29 @@ static struct sigaction old_pipe;
 
 /* What the handler touches. */
 static volatile sig_atomic_t came_count;
-static volatile sig_atomic_t handler_event_fd = -1;
+static atomic_int handler_event_fd = -1;
 static volatile sig_atomic_t dump_count;
-static volatile sig_atomic_t dump_event_fd = -1;
+static atomic_int dump_event_fd = -1;
+static atomic_uint waker_count; /* handlers that may be about to write to one of these */
 
-static void wake(int event_fd)
+static void wake(const atomic_int *event_fd)
 {
     static const uint64_t one = 1;
+    int fd;
 
-    if (event_fd >= 0)
-        (void) !write(event_fd, &one, sizeof(one));
+    atomic_fetch_add(&waker_count, 1);
+    fd = atomic_load(event_fd);
+    if (fd >= 0)
+        (void) !write(fd, &one, sizeof(one));
+    atomic_fetch_sub(&waker_count, 1);
+}
+
+/* Nobody writes to it any more: it will be closed, and its number may at once be another file's. */
+static void forget_event_fd(atomic_int *event_fd)
+{
+    atomic_store(event_fd, -1);
+    while (atomic_load(&waker_count) > 0)
+        (void) sched_yield(); /* a handler of another thread is between two lines of wake() */
 }
 
 static void handle_dump(int number)
@@ -42,7 +56,7 @@ static void handle_dump(int number)
 
     (void) number;
     dump_count++;
-    wake(dump_event_fd);
+    wake(&dump_event_fd);
     errno = saved_errno;
 }
 
@@ -54,7 +68,7 @@ static void handle(int number)
         (void) signal(number, SIG_DFL);
         (void) raise(number); /* pending until we return */
     } else {
-        wake(handler_event_fd);
+        wake(&handler_event_fd);
     }
     errno = saved_errno;
 }
@@ -142,20 +156,21 @@ void ouro__signals_release(struct signals *self)
         restore_pipe();
     if (self->is_dumping) {
         ouro__signal_wait_replace(SIGUSR1, &old_usr1, NULL);
-        dump_event_fd = -1;
+        forget_event_fd(&dump_event_fd);
         atomic_flag_clear(&is_dumped_by_a_loop);
     }
     if (!self->is_claimed)
         return;
     ouro__signal_wait_replace(SIGINT, &old_int, NULL);
     ouro__signal_wait_replace(SIGTERM, &old_term, NULL);
-    handler_event_fd = -1;
+    forget_event_fd(&handler_event_fd);
     atomic_flag_clear(&is_claimed_by_a_loop);
 }
 
 void ouro__signals_forget(void)
 {
     ouro__signal_wait_forget();
+    atomic_store(&waker_count, 0); /* those of other threads are not in the child */
     if (atomic_flag_test_and_set(&is_dumped_by_a_loop)) {
         (void) sigaction(SIGUSR1, &old_usr1, NULL);
         dump_event_fd = -1;

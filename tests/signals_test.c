@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -401,6 +402,89 @@ static void test_sigpipe_is_ignored_while_any_of_several_loops_lives(void)
     CU_ASSERT(exited_with(&child, 42));
 }
 
+/*
+ *   handler, on any thread        loop
+ *   which eventfd is it?
+ *                                 ends: restores the signal, closes the eventfd
+ *                                 (somebody opens a file: the same number)
+ *   write to it
+ */
+struct closing {
+    struct signals signals;
+    struct ouro_inbox inbox;
+    struct dispatcher dispatcher;
+    int foreign_fd; /* what gets the number */
+    sem_t may_end;
+    atomic_bool has_ended;
+};
+
+static void *end_and_reuse_number(void *arg)
+{
+    struct closing *closing = arg;
+
+    while (sem_wait(&closing->may_end))
+        ;
+    ouro__signals_release(&closing->signals);
+    (void) dup2(closing->foreign_fd, closing->inbox.event_fd);
+    atomic_store(&closing->has_ended, true);
+    return NULL;
+}
+
+static void let_it_end(void *arg)
+{
+    struct closing *closing = arg;
+
+    (void) sem_post(&closing->may_end);
+    for (int i = 0; i < RIVAL_YIELDS && !atomic_load(&closing->has_ended); i++)
+        (void) sched_yield();
+}
+
+/* Returns whether the handler wrote to what was not the loop's any more. */
+static bool handler_hits_foreign_file(unsigned steps)
+{
+    struct closing closing = {.inbox.event_fd = eventfd(0, 0)};
+    struct sigaction handler;
+    pthread_t thread;
+    uint64_t count;
+    bool hits;
+
+    closing.dispatcher.inbox = &closing.inbox;
+    closing.foreign_fd = eventfd(0, EFD_NONBLOCK);
+    (void) sem_init(&closing.may_end, 0, 0);
+    (void) pthread_create(&thread, NULL, end_and_reuse_number, &closing);
+    ouro__signals_claim(&closing.signals, &closing.dispatcher, (struct signal_wishes) {0});
+    (void) sigaction(SIGTERM, NULL, &handler);
+    stepping_begin(steps, let_it_end, &closing);
+    handler.sa_handler(SIGTERM);
+    (void) pthread_join(thread, NULL);
+    hits = read(closing.foreign_fd, &count, sizeof(count)) == sizeof(count);
+    (void) close(closing.inbox.event_fd);
+    (void) close(closing.foreign_fd);
+    return hits;
+}
+
+static int run_late_handlers(void *arg)
+{
+    (void) arg;
+    for (unsigned steps = 0; !stepping.is_last; steps++)
+        if (handler_hits_foreign_file(steps))
+            return 1;
+    return 42;
+}
+
+static void test_handler_never_writes_to_a_closed_eventfd(void)
+{
+    struct child child;
+
+    if (!stepping_is_possible()) {
+        TEST_SKIP("single steps need x86-64 and no sanitizer");
+        return;
+    }
+    stepping.is_last = false;
+    child = run_in_child(run_late_handlers, NULL);
+    CU_ASSERT(exited_with(&child, 42));
+}
+
 static int run_in_grandchild(void *arg)
 {
     const struct plan *plan = arg;
@@ -690,6 +774,7 @@ const struct test signals_tests[] = {
     TEST(test_dispositions_are_restored),
     TEST(test_dispositions_are_restored_by_the_last_of_overlapping_loops),
     TEST(test_sigpipe_is_ignored_while_any_of_several_loops_lives),
+    TEST(test_handler_never_writes_to_a_closed_eventfd),
     TEST(test_child_of_a_fork_has_its_own_signals),
     TEST(test_sigusr1_lists_the_tasks_when_that_was_asked_for),
     TEST(test_sigusr1_is_for_all_shards),
