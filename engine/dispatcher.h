@@ -18,6 +18,7 @@
 #include "timer_heap.h"
 
 struct buffer_pool;
+struct group_wait;
 struct ouro_inbox;
 
 struct dispatcher {
@@ -47,6 +48,8 @@ struct dispatcher {
     struct list cancels; /* ops that want an ASYNC_CANCEL */
     struct list sources; /* sources that found the queue full */
     struct list source_cancels;
+
+    struct group_wait **interrupted_waits; /* group.c: while it cancels members; else NULL */
 
     uint64_t slice_turn;   /* the turn that `slice_end` is of */
     int64_t slice_end;     /* from then on checkpoints of this turn give way */

@@ -14,30 +14,57 @@
 /* Private flags, beside those of enum ouro_group_flags. */
 #define GROUP_CANCELLED 0x10000u
 
-static void cancel_members(struct ouro_group *group, const char *reason)
+static const char owner_reason[] = "its group's owner was interrupted";
+
+struct group_wait {
+    struct wait wait;
+    struct ouro_group *group;
+    struct group_wait *next; /* whose members are to be cancelled, too */
+};
+
+static void cancel_each(struct ouro_group *group, const char *reason)
 {
     group->flags |= GROUP_CANCELLED;
     for (struct ouro_task *member = group->first; member; member = member->group_next)
         ouro__task_cancel(member, reason);
 }
 
-static const char owner_reason[] = "its group's owner was interrupted";
+/*
+ * Members that wait for groups of their own are interrupted, and so cancel their members. That is
+ * not done by recursion, since groups may be nested as deeply as there are tasks, and the stack
+ * is some task's: interrupt_wait() puts such waits on a list, which this works off.
+ */
+static void cancel_members(struct ouro_group *group, const char *reason)
+{
+    struct dispatcher *dispatcher = ouro__dispatcher;
+    struct group_wait *interrupted = NULL;
 
-static void interrupt_wait(struct wait *wait, int code);
-
-static const struct wait_kind group_wait_kind = {.name = "group", .interrupt = interrupt_wait};
-
-struct group_wait {
-    struct wait wait;
-    struct ouro_group *group;
-};
+    dispatcher->interrupted_waits = &interrupted;
+    cancel_each(group, reason);
+    while (interrupted) {
+        group = interrupted->group;
+        interrupted = interrupted->next;
+        cancel_each(group, owner_reason);
+    }
+    dispatcher->interrupted_waits = NULL;
+}
 
 /* The owner keeps waiting; that the members are cancelled is what ends it. */
 static void interrupt_wait(struct wait *wait, int code)
 {
+    struct group_wait *self = container_of(wait, struct group_wait, wait);
+    struct group_wait **interrupted = ouro__dispatcher->interrupted_waits;
+
     (void) code;
-    cancel_members(container_of(wait, struct group_wait, wait)->group, owner_reason);
+    if (!interrupted) {
+        cancel_members(self->group, owner_reason);
+        return;
+    }
+    self->next = *interrupted;
+    *interrupted = self;
 }
+
+static const struct wait_kind group_wait_kind = {.name = "group", .interrupt = interrupt_wait};
 
 void ouro_group_init(struct ouro_group *group)
 {
@@ -127,7 +154,7 @@ static void forget_open_group(struct ouro_task *self, struct ouro_group *group)
 int ouro_group_wait(struct ouro_group *group)
 {
     struct ouro_task *self = ouro__dispatcher_task("ouro_group_wait() needs a task");
-    struct group_wait wait = {{&group_wait_kind, self, 0}, group};
+    struct group_wait wait = {{&group_wait_kind, self, 0}, group, NULL};
     bool has_waited = false;
 
     while (group->first) { /* again, if somebody spawned between the wake-up and now */

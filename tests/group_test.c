@@ -377,6 +377,86 @@ static void test_cancellation_goes_down_through_nested_groups(void)
     CU_ASSERT_EQUAL(run_sim(nest_groups, NULL), 0);
 }
 
+/*
+ * A chain of groups: each level's only member waits for the next. Cancelling the first must need
+ * no more of the canceller's stack than of a short one.
+ */
+#define CHAIN_LEVELS 20000
+
+static const struct ouro_spawn_options small = {.stack = OURO_STACK_16K};
+
+struct chain {
+    int left; /* levels to spawn */
+    int cancelled;
+};
+
+static int go_down(void *arg)
+{
+    struct chain *chain = arg;
+    struct ouro_group group;
+    int code;
+
+    if (chain->left-- == 0)
+        return ouro_sleep(OURO_FOREVER);
+    ouro_group_init(&group);
+    CU_ASSERT_EQUAL(ouro_group_spawn_with(&group, go_down, chain, &small), 0);
+    CU_ASSERT_EQUAL(ouro_group_wait(&group), 0);
+    code = ouro_yield();
+    chain->cancelled += code == -ECANCELED;
+    return code;
+}
+
+static int cancel_at_once(void *arg)
+{
+    return ouro_cancel(*(ouro_task_id *) arg);
+}
+
+static int fail_when_told(void *arg)
+{
+    int code = ouro_future_wait(arg, NULL);
+
+    return code ? code : -EIO;
+}
+
+/* By the member that fails, whose stack it then is. */
+static void cancel_chain_as_sibling(struct chain *chain)
+{
+    struct ouro_future told;
+    struct ouro_group group;
+
+    ouro_future_init(&told);
+    ouro_group_init(&group);
+    CU_ASSERT_EQUAL(ouro_group_spawn_with(&group, go_down, chain, &small), 0);
+    CU_ASSERT_EQUAL(ouro_group_spawn_with(&group, fail_when_told, &told, &small), 0);
+    CU_ASSERT_EQUAL(ouro_sleep(MS), 0); /* the chain is there now */
+    CU_ASSERT_EQUAL(ouro_future_set(&told, NULL), 0);
+    CU_ASSERT_EQUAL(ouro_group_wait(&group), -EIO);
+}
+
+static int cancel_deep_chain(void *arg)
+{
+    struct chain chain = {.left = CHAIN_LEVELS};
+    ouro_task_id first, canceller;
+
+    (void) arg;
+    first = ouro_spawn_with(go_down, &chain, &small);
+    CU_ASSERT_EQUAL(ouro_sleep(MS), 0);
+    canceller = ouro_spawn_with(cancel_at_once, &first, &small);
+    CU_ASSERT_EQUAL(ouro_join(canceller, NULL), 0);
+    CU_ASSERT_EQUAL(ouro_join(first, NULL), 0);
+    CU_ASSERT_EQUAL(chain.cancelled, CHAIN_LEVELS);
+
+    chain = (struct chain) {.left = CHAIN_LEVELS};
+    cancel_chain_as_sibling(&chain);
+    CU_ASSERT_EQUAL(chain.cancelled, CHAIN_LEVELS);
+    return 0;
+}
+
+static void test_deep_chain_of_groups_is_cancelled_on_a_small_stack(void)
+{
+    CU_ASSERT_EQUAL(run_sim(cancel_deep_chain, NULL), 0);
+}
+
 /* --- spawning between the last end and the owner's wake-up --------------------------------- */
 
 struct late {
@@ -538,6 +618,7 @@ const struct test group_tests[] = {
     TEST(test_time_limit_ends_a_group_and_says_so_in_its_scope),
     TEST(test_member_of_a_cancelled_group_starts_cancelled),
     TEST(test_cancellation_goes_down_through_nested_groups),
+    TEST(test_deep_chain_of_groups_is_cancelled_on_a_small_stack),
     TEST(test_wait_goes_on_for_a_member_that_came_at_the_last_moment),
     TEST(test_members_may_spawn_siblings_while_the_owner_waits),
     TEST(test_group_must_be_waited_for_by_its_owner),
