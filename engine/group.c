@@ -20,6 +20,7 @@ struct group_wait {
     struct wait wait;
     struct ouro_group *group;
     struct group_wait *next; /* whose members are to be cancelled, too */
+    bool was_interrupted;
 };
 
 static void cancel_each(struct ouro_group *group, const char *reason)
@@ -56,6 +57,7 @@ static void interrupt_wait(struct wait *wait, int code)
     struct group_wait **interrupted = ouro__dispatcher->interrupted_waits;
 
     (void) code;
+    self->was_interrupted = true;
     if (!interrupted) {
         cancel_members(self->group, owner_reason);
         return;
@@ -154,17 +156,15 @@ static void forget_open_group(struct ouro_task *self, struct ouro_group *group)
 int ouro_group_wait(struct ouro_group *group)
 {
     struct ouro_task *self = ouro__dispatcher_task("ouro_group_wait() needs a task");
-    struct group_wait wait = {{&group_wait_kind, self, 0}, group, NULL};
-    bool has_waited = false;
+    struct group_wait wait = {{&group_wait_kind, self, 0}, group, NULL, false};
 
     while (group->first) { /* again, if somebody spawned between the wake-up and now */
         if (ouro__task_interruption())
             cancel_members(group, owner_reason);
         group->wait = &wait.wait;
         (void) ouro__task_park(&wait.wait);
-        has_waited = true;
     }
-    if (has_waited)
+    if (unlikely(wait.was_interrupted))
         (void) ouro__task_interruption(); /* a scope that ran out has disturbed this call */
     forget_open_group(self, group);
     return group->result;

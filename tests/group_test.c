@@ -296,6 +296,57 @@ static void test_time_limit_ends_a_group_and_says_so_in_its_scope(void)
     CU_ASSERT_EQUAL(run_sim(time_out_wait, NULL), 0);
 }
 
+/*
+ *   owner                 member              loop
+ *   waits (limit 1 ms)
+ *                         computes for 2 ms
+ *                         ends: wakes the owner
+ *                                             the limit has passed
+ *   goes on: nothing was disturbed
+ */
+static int compute_beyond_limit(void *arg)
+{
+    const int64_t end = ouro_now() + 2 * MS;
+
+    (void) arg;
+    while (ouro_now() < end)
+        ;
+    return 0;
+}
+
+/* Leaves something to submit: the owner goes on in the next turn, after deadlines. */
+static int use_ring(void *arg)
+{
+    (void) arg;
+    return ouro_close(-1) == -EBADF ? 0 : 1;
+}
+
+static int end_late_but_undisturbed(void *arg)
+{
+    struct ouro_timeout limit;
+    struct ouro_group group;
+    ouro_task_id other;
+
+    (void) arg;
+    ouro_timeout_begin(&limit, MS);
+    ouro_group_init(&group);
+    CU_ASSERT_EQUAL(ouro_group_spawn(&group, compute_beyond_limit, NULL), 0);
+    other = ouro_spawn(use_ring, NULL);
+    CU_ASSERT_EQUAL(ouro_group_wait(&group), 0);
+    CU_ASSERT_EQUAL(ouro_timeout_end(&limit), 0);
+    CU_ASSERT_EQUAL(ouro_join(other, NULL), 0);
+    return 0;
+}
+
+static void test_time_limit_that_disturbed_no_member_is_none(void)
+{
+    if (!test_kernel_ring()) {
+        TEST_SKIP("the simulated ring's time does not pass while a task computes");
+        return;
+    }
+    CU_ASSERT_EQUAL(run_with(test_kernel_ring(), 0, end_late_but_undisturbed, NULL), 0);
+}
+
 static int count_if_cancelled(void *arg)
 {
     int *cancelled = arg;
@@ -616,6 +667,7 @@ const struct test group_tests[] = {
     TEST(test_members_free_themselves_so_that_a_group_may_go_on_for_ever),
     TEST(test_interrupted_wait_cancels_the_members_and_goes_on),
     TEST(test_time_limit_ends_a_group_and_says_so_in_its_scope),
+    TEST(test_time_limit_that_disturbed_no_member_is_none),
     TEST(test_member_of_a_cancelled_group_starts_cancelled),
     TEST(test_cancellation_goes_down_through_nested_groups),
     TEST(test_deep_chain_of_groups_is_cancelled_on_a_small_stack),
