@@ -357,13 +357,18 @@ static void announce_sleep(struct dispatcher *dispatcher)
     (void) ouro__inbox_fall_asleep(dispatcher->inbox);
 }
 
+/* In the child of a fork the loop is only a copy of the parent's: nobody's. */
+static bool is_own(const struct ouro_loop *loop)
+{
+    return ouro__dispatcher == &loop->dispatcher && !loop->dispatcher.current;
+}
+
 int ouro_loop_turn(struct ouro_loop *loop, int64_t wait_ns)
 {
     struct dispatcher *dispatcher = &loop->dispatcher;
     int64_t latest = INT64_MIN;
 
-    CHECK(ouro__dispatcher == dispatcher && !dispatcher->current,
-          "a loop is turned by the thread that made it, and not by its tasks");
+    CHECK(is_own(loop), "a loop is turned by the thread that made it, and not by its tasks");
     ouro__inbox_wake_up(dispatcher->inbox);
     if (wait_ns == OURO_FOREVER)
         latest = OURO_FOREVER;
@@ -384,9 +389,11 @@ int ouro_loop_fd(const struct ouro_loop *loop)
 
 int64_t ouro_loop_next(struct ouro_loop *loop)
 {
-    int64_t next = ouro__dispatcher_next(&loop->dispatcher);
-    int64_t now;
+    int64_t next, now;
 
+    CHECK(ouro__dispatcher == &loop->dispatcher,
+          "ouro_loop_next() of a loop that is another thread's, or a parent's");
+    next = ouro__dispatcher_next(&loop->dispatcher);
     if (next == OURO_FOREVER)
         return OURO_FOREVER;
     if (next == INT64_MIN || is_over(loop))
@@ -399,6 +406,7 @@ int ouro_loop_destroy(struct ouro_loop *loop)
 {
     int result;
 
+    CHECK(is_own(loop), "a loop is destroyed by the thread that made it, and not by its tasks");
     if (!is_over(loop))
         (void) ouro_cancel_because(loop->main_id, "ouro_loop_destroy()");
     ouro__loop_run(loop);

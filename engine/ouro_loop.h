@@ -80,6 +80,8 @@ OURO_API void ouro_stop(void);
  *     }
  *     result = ouro_loop_destroy(loop);
  *
+ * In the child of a fork the loop is not there: a call with it ends the child with a message.
+ *
  * Between turns the foreign loop's code may spawn tasks, cancel them, and whatever else is for
  * "loop thread"; a turn then follows before the next wait. Set options.keep_signals unless
  * SIGINT and SIGTERM are to cancel the main task.

@@ -196,6 +196,16 @@ static int turn_again(void *arg)
     return ouro_loop_turn(arg, 0);
 }
 
+static int ask_for_next(void *arg)
+{
+    return (int) ouro_loop_next(arg);
+}
+
+static int destroy(void *arg)
+{
+    return ouro_loop_destroy(arg);
+}
+
 static void test_children_between_the_turns_of_a_loop(void)
 {
     const struct ouro_run_options options = {.ring = test_kernel_ring(), .keep_signals = true};
@@ -207,6 +217,8 @@ static void test_children_between_the_turns_of_a_loop(void)
     CU_ASSERT_EQUAL(ouro_loop_turn(loop, 0), 1);
     bear_all_children();
     CU_ASSERT(is_refused(turn_again, loop, "a loop is turned by the thread that made it"));
+    CU_ASSERT(is_refused(ask_for_next, loop, "or a parent's"));
+    CU_ASSERT(is_refused(destroy, loop, "a loop is destroyed by the thread that made it"));
     while (ouro_loop_turn(loop, OURO_FOREVER))
         continue;
     CU_ASSERT_EQUAL(ouro_loop_destroy(loop), 33);
