@@ -20,12 +20,17 @@ static void prepare_read(struct source *source, struct io_uring_sqe *sqe)
                        (uint64_t) -1);
 }
 
-/* Being awake is all that is wanted; the turn looks at what there is to do. */
+/*
+ * Being awake is all that is wanted; the turn looks at what there is to do. A read that failed is
+ * no reason to be deaf from then on: a task's own ASYNC_CANCEL of "any" may have hit it.
+ */
 static void woken(struct source *source, int32_t result, uint32_t cqe_flags)
 {
     (void) cqe_flags;
-    if (result >= 0 && !container_of(source, struct ouro_inbox, wakeup)->is_ending)
-        ouro__source_submit(ouro__dispatcher, source);
+    if (container_of(source, struct ouro_inbox, wakeup)->is_ending)
+        return;
+    CHECK(result != -EBADF && result != -EINVAL, "somebody closed the loop's eventfd");
+    ouro__source_submit(ouro__dispatcher, source);
 }
 
 int ouro__inbox_open(struct dispatcher *dispatcher, struct ouro_inbox **ret_inbox)

@@ -14,6 +14,7 @@
 #include "dispatcher.h"
 #include "inbox.h"
 #include "loop.h"
+#include "ouro_uring.h"
 #include "stepping.h"
 
 struct letter {
@@ -383,6 +384,57 @@ static void test_no_wake_up_is_lost_in_200000_messages(void)
     CU_ASSERT(here.sleeper_count >= WAKE_UPS / 10);
 }
 
+/* A task's SQE cancels whatever is in flight, the read of the loop's eventfd included. */
+static void prepare_cancel_any(struct io_uring_sqe *sqe, void *arg)
+{
+    (void) arg;
+    io_uring_prep_cancel64(sqe, 0, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
+}
+
+static void *post_to_sleeper(void *arg)
+{
+    struct waking *self = arg;
+
+    while (!atomic_load(&self->inbox->is_sleeping))
+        (void) sched_yield();
+    return ouro_post(self->inbox, &self->last) ? arg : NULL;
+}
+
+static int cancel_any_and_be_woken(void *arg)
+{
+    struct waking *self = arg;
+    struct ouro_timeout limit;
+    pthread_t thread;
+    int64_t begin;
+    int code;
+
+    self->inbox = ouro_inbox_ref();
+    self->last.deliver = finish_waking;
+    ouro_future_init(&self->is_over);
+    CU_ASSERT_EQUAL(ouro_submit_sqe(prepare_cancel_any, NULL, NULL), 1);
+    CU_ASSERT_EQUAL(pthread_create(&thread, NULL, post_to_sleeper, self), 0);
+    begin = ouro_now();
+    ouro_timeout_begin(&limit, 4 * OURO_SECOND);
+    code = ouro_future_wait(&self->is_over, NULL);
+    (void) ouro_timeout_end(&limit);
+    CU_ASSERT(ouro_now() - begin < 4 * OURO_SECOND); /* else it was the limit that woke the loop */
+    CU_ASSERT_EQUAL(pthread_join(thread, NULL), 0);
+    ouro_inbox_unref(self->inbox);
+    return code;
+}
+
+static void test_cancel_of_any_operation_does_not_make_the_loop_deaf(void)
+{
+    struct waking here = {.sleeper_count = 0};
+
+    if (!test_kernel_ring()) {
+        TEST_SKIP("threads need the kernel's ring");
+        return;
+    }
+    waking = &here;
+    CU_ASSERT_EQUAL(run_with(test_kernel_ring(), 0, cancel_any_and_be_woken, &here), 0);
+}
+
 /*
  * A task that the last message spawned has a question for another thread, under a shield. The
  * answer used to be refused. In a child, which would wait for it until its alarm.
@@ -574,6 +626,7 @@ const struct test inbox_tests[] = {
     TEST(test_task_of_a_stream_that_was_cut_off_gets_its_messages),
     TEST(test_each_threads_messages_come_once_and_in_order),
     TEST(test_no_wake_up_is_lost_in_200000_messages),
+    TEST(test_cancel_of_any_operation_does_not_make_the_loop_deaf),
     TEST(test_task_of_the_last_message_hears_from_other_threads),
     TEST(test_message_whose_sender_gave_the_inbox_back_is_no_deadlock),
     TEST(test_loop_is_told_when_nobody_knows_its_inbox_any_more),
