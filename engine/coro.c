@@ -144,8 +144,14 @@ struct coro *ouro__coro_own(void)
 
 static pthread_key_t stacks_key;
 
+/*
+ * The thread ends. Generators that nobody closed are lost, and what lies on their stacks may be
+ * in use elsewhere: their pool stays.
+ */
 static void free_stacks(void *stacks)
 {
+    if (ouro__stack_pool_is_used(stacks))
+        return;
     ouro__stack_pool_done(stacks);
     free(stacks);
 }

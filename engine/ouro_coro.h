@@ -9,7 +9,8 @@
  * Inside a task a coroutine may also make any call that suspends the task (an
  * "async generator"): the task sleeps as a whole and wakes inside the coroutine.
  *
- * A coroutine belongs to the thread that created it.
+ * A coroutine belongs to the thread that created it. One that is not closed when that thread ends
+ * is lost: nothing of it runs any more, and its memory stays.
  */
 #ifndef OURO_CORO_H
 #define OURO_CORO_H

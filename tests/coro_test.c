@@ -469,6 +469,41 @@ static void test_threads_have_generators_of_their_own(void)
     }
 }
 
+static void lend_local(void *arg)
+{
+    int local = 42;
+
+    (void) arg;
+    (void) ouro_coro_yield(&local, NULL);
+}
+
+static void *leave_generator(void *arg)
+{
+    struct ouro_coro *coro;
+
+    (void) arg;
+    return ouro_coro_create(lend_local, NULL, NULL, &coro) ? NULL : next(coro);
+}
+
+static int lose_generator(void *arg)
+{
+    pthread_t thread;
+    void *local = NULL;
+
+    (void) arg;
+    (void) pthread_create(&thread, NULL, leave_generator, NULL);
+    (void) pthread_join(thread, &local);
+    return local ? *(int *) local : 1;
+}
+
+/* In a child, since what is lost stays lost. */
+static void test_thread_may_end_with_a_generator_that_nobody_closed(void)
+{
+    struct child child = run_in_child(lose_generator, NULL);
+
+    CU_ASSERT(exited_with(&child, 42));
+}
+
 /* --- the switch ------------------------------------------------------------------------------------ */
 
 static void test_no_register_is_lost_in_a_switch(void)
@@ -860,6 +895,7 @@ const struct test coro_tests[] = {
     TEST(test_ten_thousand_generators_go_round),
     TEST(test_name_is_copied_and_cut),
     TEST(test_threads_have_generators_of_their_own),
+    TEST(test_thread_may_end_with_a_generator_that_nobody_closed),
     TEST(test_no_register_is_lost_in_a_switch),
     TEST(test_first_frame_is_aligned),
     TEST(test_frames_of_run_time_size_and_alignment_stay_intact),
