@@ -66,6 +66,7 @@ ENGINE_SOURCES = \
 	engine/channel.c \
 	engine/check.c \
 	engine/coro.c \
+	engine/cpus.c \
 	engine/directory.c \
 	engine/dispatcher.c \
 	engine/dump.c \
@@ -222,6 +223,7 @@ TEST_SOURCES = \
 	tests/cookie_test.c \
 	tests/coro_avx512_test.c \
 	tests/coro_test.c \
+	tests/cpus_test.c \
 	tests/datagram_test.c \
 	tests/dial_test.c \
 	tests/directory_test.c \

@@ -23,12 +23,12 @@
  */
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "cpus.h"
 #include "inbox.h"
 #include "loop.h"
 #include "offload.h"
@@ -107,8 +107,7 @@ static void watch_forks(void)
 
 static unsigned default_threads(void)
 {
-    cpu_set_t cpus;
-    unsigned count = sched_getaffinity(0, sizeof(cpus), &cpus) ? 1 : (unsigned) CPU_COUNT(&cpus);
+    unsigned count = ouro__cpus_count();
 
     return 2 * count < THREADS_DEFAULT_MAX ? 2 * count : THREADS_DEFAULT_MAX;
 }

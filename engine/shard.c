@@ -13,12 +13,12 @@
  */
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "cpus.h"
 #include "dump.h"
 #include "inbox.h"
 #include "ouro_shard.h"
@@ -46,7 +46,7 @@ struct shards {
     void *arg;
     const struct ouro_run_options *options;
     const struct ring_config *config;
-    cpu_set_t cpus; /* that the process may use */
+    struct cpus cpus; /* that the process may use; known if shards are to be pinned */
     pthread_mutex_t lock;
     pthread_cond_t arrived;
     unsigned expected_count; /* of shards whose loops are made, or could not be */
@@ -57,31 +57,19 @@ struct shards {
     struct shard shards[];
 };
 
-/* --- how many, and where --------------------------------------------------------------------- */
+/* --- how many -------------------------------------------------------------------------------- */
 
 unsigned ouro__shard_count(const struct ouro_run_options *options)
 {
-    cpu_set_t cpus;
+    unsigned count = options->shards;
 
-    if (options->shards == 0)
+    if (count == 0)
         return 1;
-    if (options->shards != OURO_SHARD_PER_CPU)
-        return options->shards <= SHARDS_MAX ? options->shards : 0;
-    return sched_getaffinity(0, sizeof(cpus), &cpus) ? 1 : (unsigned) CPU_COUNT(&cpus);
-}
-
-/* The calling thread gets the CPU that is its turn. */
-static void pin(const struct shard *shard)
-{
-    unsigned nth = shard->index % (unsigned) CPU_COUNT(&shard->all->cpus);
-    cpu_set_t one;
-    int cpu = 0;
-
-    while (!CPU_ISSET(cpu, &shard->all->cpus) || nth-- > 0)
-        cpu++;
-    CPU_ZERO(&one);
-    CPU_SET(cpu, &one);
-    (void) pthread_setaffinity_np(pthread_self(), sizeof(one), &one);
+    if (count == OURO_SHARD_PER_CPU) {
+        count = ouro__cpus_count();
+        return count < SHARDS_MAX ? count : SHARDS_MAX;
+    }
+    return count <= SHARDS_MAX ? count : 0;
 }
 
 /* --- stopping ------------------------------------------------------------------------------------ */
@@ -198,7 +186,7 @@ static int open_loop(struct shard *shard)
     int code;
 
     if (all->options->pin)
-        pin(shard);
+        ouro__cpus_pin(&all->cpus, shard->index);
     code = ouro__loop_open(&shard->loop, run_main, shard, all->options, all->config, shard);
     if (code) {
         fail_setup(shard->all, code);
@@ -249,6 +237,7 @@ static void destroy(struct shards *all)
 {
     for (unsigned i = 0; i < all->count; i++)
         ouro_inbox_unref(all->shards[i].inbox);
+    ouro__cpus_done(&all->cpus);
     (void) pthread_cond_destroy(&all->arrived);
     (void) pthread_mutex_destroy(&all->lock);
     free(all);
@@ -292,14 +281,15 @@ int ouro__shard_run(unsigned count, ouro_task_fn *fn, void *arg,
     all->arg = arg;
     all->options = options;
     all->config = config;
-    (void) sched_getaffinity(0, sizeof(all->cpus), &all->cpus);
+    if (options->pin)
+        ouro__cpus_get(&all->cpus);
     started = start_threads(all);
     expect(all, started + 1);
     (void) run_shard(&all->shards[0]);
     for (unsigned i = 1; i <= started; i++)
         (void) pthread_join(all->shards[i].thread, NULL);
     if (options->pin)
-        (void) pthread_setaffinity_np(pthread_self(), sizeof(all->cpus), &all->cpus);
+        ouro__cpus_unpin(&all->cpus);
     result = result_of(all);
     destroy(all);
     return result;

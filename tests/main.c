@@ -45,6 +45,7 @@
     SUITE(cancel)           \
     SUITE(cookie)           \
     SUITE(coro_avx512)      \
+    SUITE(cpus)             \
     SUITE(datagram)         \
     SUITE(dial)             \
     SUITE(directory)        \
