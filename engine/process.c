@@ -315,8 +315,12 @@ static void note_end(struct ouro_process *process, int status)
 static void reap(struct ouro_process *process, int options)
 {
     siginfo_t info = {.si_pid = 0};
+    int failed;
 
-    if (waitid(P_PIDFD, (id_t) process->pid_fd, &info, WEXITED | options))
+    do {
+        failed = waitid(P_PIDFD, (id_t) process->pid_fd, &info, WEXITED | options);
+    } while (failed && errno == EINTR);
+    if (failed)
         note_end(process, STATUS_LOST);
     else if (info.si_pid)
         note_end(process, status_of(&info));

@@ -8,12 +8,20 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <liburing.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
 
 #include "check.h"
 #include "loop.h"
+#include "ouro_uring.h"
 
 #define MS      OURO_MILLISECOND
 #define PLENTY  ((size_t) 4 << 20)
@@ -283,6 +291,84 @@ static int cancel_owner(void *arg)
 static void test_done_kills_and_reaps_also_when_cancelled(void)
 {
     run_processes(cancel_owner, NULL);
+}
+
+/*
+ * The last resort of ouro_process_done() is to wait for the process on the loop's thread: here the
+ * poll is cancelled by an SQE of another task, the signal refused by a seccomp filter, so that
+ * there is something to wait for, and the wait is interrupted by an alarm.
+ */
+static int refuse_to_kill(void)
+{
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pidfd_send_signal, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const struct sock_fprog program = {.len = COUNT_OF(filter), .filter = filter};
+
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+        return -errno;
+    return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) ? -errno : 0;
+}
+
+static void prepare_cancel_any(struct io_uring_sqe *sqe, void *arg)
+{
+    (void) arg;
+    io_uring_prep_cancel64(sqe, 0, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
+}
+
+static int cancel_the_poll(void *arg)
+{
+    (void) arg;
+    return ouro_sleep(MS) ? 1 : ouro_submit_sqe(prepare_cancel_any, NULL, NULL);
+}
+
+static void be_interrupted(int number)
+{
+    (void) number;
+}
+
+static int done_the_hard_way(void *arg)
+{
+    const struct sigaction action = {.sa_handler = be_interrupted};
+    const struct itimerval soon = {.it_value = {.tv_usec = 100000}};
+    const char *const argv[] = {"sleep", "0.4", NULL};
+    struct ouro_process process;
+    ouro_task_id id;
+
+    (void) arg;
+    if (spawn_piped(argv, 0, &process))
+        return 1;
+    id = ouro_spawn(cancel_the_poll, NULL);
+    (void) sigaction(SIGALRM, &action, NULL);
+    (void) setitimer(ITIMER_REAL, &soon, NULL);
+    ouro_process_done(&process);
+    (void) ouro_join(id, NULL);
+    return has_children() ? 2 : 42;
+}
+
+static int run_done_the_hard_way(void *arg)
+{
+    (void) arg;
+    return refuse_to_kill() ? 77 : run_with(test_kernel_ring(), 0, done_the_hard_way, NULL);
+}
+
+static void test_done_leaves_no_zombie_though_a_signal_interrupts_it(void)
+{
+    struct child child;
+
+    if (!test_kernel_ring()) {
+        TEST_SKIP("no kernel ring");
+        return;
+    }
+    child = run_in_child(run_done_the_hard_way, NULL);
+    if (exited_with(&child, 77)) {
+        TEST_SKIP("no seccomp filters here");
+        return;
+    }
+    CU_ASSERT(exited_with(&child, 42));
 }
 
 static int kill_whole_group(void *arg)
@@ -657,6 +743,7 @@ const struct test process_tests[] = {
     TEST(test_status_that_somebody_else_took_is_missed),
     TEST(test_kill_reaches_the_process_and_nobody_after_it),
     TEST(test_done_kills_and_reaps_also_when_cancelled),
+    TEST(test_done_leaves_no_zombie_though_a_signal_interrupts_it),
     TEST(test_group_is_killed_with_its_leader),
     TEST(test_failed_spawn_says_why_and_leaves_nothing),
     TEST(test_cancelled_task_starts_nothing),
