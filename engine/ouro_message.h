@@ -37,7 +37,8 @@ struct ouro_message {
  * ouro_inbox_ref - the inbox of the running loop, to be given to other threads
  *
  * While somebody holds a reference the loop does not call it a deadlock when all its tasks
- * sleep. The inbox outlives its loop as long as it is referred to.
+ * sleep (but on the simulated ring, where there are no other threads). The inbox outlives its
+ * loop as long as it is referred to.
  *
  * Context: loop thread.
  * Returns: the inbox, to be given back with ouro_inbox_unref().
