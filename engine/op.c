@@ -168,7 +168,7 @@ static void interrupt(struct wait *wait, int code)
     struct dispatcher *dispatcher = ouro__dispatcher;
     struct op *op = container_of(wait, struct op, wait);
 
-    (void) code; /* ouro__task_outcome() finds it again */
+    (void) code; /* outcome() finds it again */
     if (op->state == OP_STAGED) {
         list_remove(&op->link);
         finish(dispatcher, op, -ECANCELED);
@@ -199,6 +199,32 @@ static void stage(struct dispatcher *dispatcher, struct op *op)
     }
 }
 
+/* ERESTARTSYS to ERESTART_RESTARTBLOCK: only a system call's end makes -EINTR of them. */
+static bool is_restart(int32_t result)
+{
+    return result <= -512 && result >= -516;
+}
+
+/*
+ * What a call returns. An error that the operation met by itself is a result, as a transfer is:
+ * TCP tells of a reset once, and Linux of a failed fsync; the next call would find a clean end.
+ * So only an end that the interruption may have brought about gives way to the interruption.
+ */
+static int32_t outcome(const struct op *op, enum op_manners manners)
+{
+    int32_t result = op->wait.result;
+    int code;
+
+    if (likely(result >= 0))
+        return result;
+    if (is_restart(result))
+        result = -EINTR;
+    if (manners != OP_INTERRUPTIBLE || (result != -ECANCELED && result != -EINTR))
+        return result;
+    code = ouro__task_interruption();
+    return code ? code : result;
+}
+
 int64_t ouro__op_call(struct op *op, enum op_manners manners)
 {
     struct ouro_task *task = ouro__dispatcher_task("a waiting call needs a task");
@@ -216,7 +242,7 @@ int64_t ouro__op_call(struct op *op, enum op_manners manners)
     list_init(&op->link);
     stage(ouro__dispatcher, op);
     (void) ouro__task_park(&op->wait);
-    return manners == OP_INTERRUPTIBLE ? ouro__task_outcome(op->wait.result) : op->wait.result;
+    return outcome(op, manners);
 }
 
 int ouro_submit_sqe(ouro_prep_fn *prep, void *arg, uint32_t *ret_flags)

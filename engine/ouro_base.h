@@ -18,7 +18,9 @@
  * Interrupts  A call that may suspend fails with -ECANCELED when its task was
  *             cancelled and with -ETIMEDOUT when a time-limit scope around it
  *             ran out, before it starts anything. A transfer that happened is
- *             always reported; the interruption then fails the next call.
+ *             always reported, and so is an error that no later call would
+ *             tell of (a reset, a failed fsync); the interruption then fails
+ *             the next call.
  *             Exceptions say so where they are declared.
  * Threads     Nothing may be shared between threads unless its comment says so.
  * Time        Is int64_t nanoseconds of CLOCK_MONOTONIC (see ouro_now()).

@@ -123,7 +123,10 @@ void ouro__task_yield(struct wait *wait);
  */
 int ouro__task_interruption(void);
 
-/* The result of a finished call: its own, unless it failed and the task was interrupted. */
+/*
+ * The result of a wait: its own, unless it failed and the task was interrupted. For failures
+ * that the next call would tell of, too; operations have a rule of their own (op.c).
+ */
 static inline int64_t ouro__task_outcome(int64_t result)
 {
     if (unlikely(result < 0)) {

@@ -7,9 +7,11 @@
  * interruption is, however full the submission queue may be.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 
 #include "dispatcher.h"
 #include "loop.h"
@@ -410,6 +412,128 @@ static void test_interruption_races_every_call_on_the_kernels_ring(void)
     for (size_t i = 0; i < COUNT_OF(entries); i++)
         CU_ASSERT_EQUAL(run_with(test_kernel_ring(), entries[i], play_all, &tally), 0);
     check_tally(&tally);
+}
+
+/* --- errors that race an interruption ---------------------------------------------------------- */
+
+/* A receive that a reset ends. */
+struct reset {
+    int fd;
+    int result, next;
+    int64_t deadline;
+};
+
+static int receive_reset(void *arg)
+{
+    struct reset *reset = arg;
+    struct ouro_timeout limit;
+    char byte;
+
+    ouro_timeout_begin_at(&limit, reset->deadline);
+    reset->result = (int) ouro_recv(reset->fd, &byte, 1, 0);
+    reset->next = ouro_checkpoint();
+    (void) ouro_timeout_end(&limit);
+    return 0;
+}
+
+/* Returns whether the victim was told of the reset; otherwise it is told by the next call. */
+static bool race_reset(int turns, bool is_timed)
+{
+    struct linger abort = {.l_onoff = 1, .l_linger = 0};
+    struct reset reset = {.deadline = OURO_FOREVER};
+    int code = is_timed ? -ETIMEDOUT : -ECANCELED;
+    ouro_task_id victim;
+    int fds[2];
+    char byte;
+
+    make_pair(fds);
+    if (is_timed)
+        reset.deadline = ouro_now() + OURO_MILLISECOND;
+    reset.fd = fds[0];
+    victim = ouro_spawn(receive_reset, &reset);
+    yield_times(2);
+    CU_ASSERT_EQUAL(ouro_setsockopt(fds[1], SOL_SOCKET, SO_LINGER, &abort, sizeof(abort)), 0);
+    if (is_timed)
+        CU_ASSERT_EQUAL(ouro_sleep_until(reset.deadline), 0);
+    CU_ASSERT_EQUAL(ouro_close(fds[1]), 0);
+    yield_times(turns);
+    if (!is_timed)
+        (void) ouro_cancel(victim); /* it may have ended */
+    CU_ASSERT_EQUAL(ouro_join(victim, NULL), 0);
+    CU_ASSERT(reset.result == -ECONNRESET || reset.result == code);
+    CU_ASSERT(reset.next == code || reset.result == -ECONNRESET);
+    if (reset.result == code)
+        CU_ASSERT_EQUAL(ouro_recv(fds[0], &byte, 1, 0), -ECONNRESET);
+    CU_ASSERT_EQUAL(ouro_close(fds[0]), 0);
+    return reset.result == -ECONNRESET && reset.next == code;
+}
+
+static int race_resets(void *arg)
+{
+    int *told_count = arg;
+
+    for (int round = 0; round < 64; round++)
+        *told_count += race_reset(/* turns= */ round % 3, /* is_timed= */ round % 2);
+    return 0;
+}
+
+/*
+ * victim     peer       main
+ * recv       .          .
+ * .          reset      .
+ * .          .          cancel     in the turn in which the reset arrives, or close to it
+ * fails      .          .          with the reset, or the next call does; never with a clean end
+ */
+static void test_error_that_raced_an_interruption_is_not_lost(void)
+{
+    int told_count = 0;
+
+    for (int seed = 0; seed < 8; seed++)
+        CU_ASSERT_EQUAL(run_sim(race_resets, &told_count), 0);
+    CU_ASSERT(told_count > 0); /* or the races were none */
+    if (test_kernel_ring()) {
+        told_count = 0;
+        CU_ASSERT_EQUAL(run_with(test_kernel_ring(), 0, race_resets, &told_count), 0);
+        CU_ASSERT(told_count > 0);
+    }
+}
+
+static void prepare_open(struct io_uring_sqe *sqe, void *arg)
+{
+    io_uring_prep_openat(sqe, AT_FDCWD, arg, O_RDONLY | O_CLOEXEC, 0);
+    io_uring_sqe_set_flags(sqe, IOSQE_ASYNC); /* the kernel's first try would not wait */
+}
+
+static int open_for_ever(void *arg)
+{
+    return ouro_submit_sqe(prepare_open, arg, NULL);
+}
+
+static int interrupt_open(void *arg)
+{
+    ouro_task_id victim = ouro_spawn(open_for_ever, arg);
+    int result = 0;
+
+    CU_ASSERT_EQUAL(ouro_sleep(5 * OURO_MILLISECOND), 0); /* a thread of the kernel's waits in it */
+    CU_ASSERT_EQUAL(ouro_cancel(victim), 0);
+    CU_ASSERT_EQUAL(ouro_join(victim, &result), 0);
+    CU_ASSERT_EQUAL(result, -ECANCELED);
+    return 0;
+}
+
+/* Opening a FIFO that nobody writes to ends with ERESTARTSYS, which is nobody's business. */
+static void test_open_that_a_signal_ends_is_an_interrupted_one(void)
+{
+    char path[64];
+
+    if (!test_kernel_ring()) {
+        TEST_SKIP("there is no kernel ring");
+        return;
+    }
+    (void) snprintf(path, sizeof(path), "/tmp/ouro-op-test-%d", (int) getpid());
+    CU_ASSERT_EQUAL(mkfifo(path, 0600), 0);
+    CU_ASSERT_EQUAL(run_with(test_kernel_ring(), 0, interrupt_open, path), 0);
+    CU_ASSERT_EQUAL(unlink(path), 0);
 }
 
 /* --- transfers that are interrupted half-way ----------------------------------------------- */
@@ -925,6 +1049,8 @@ static void test_every_operation_has_a_name(void)
 
 const struct test op_tests[] = {TEST(test_interruption_races_every_call_on_the_simulated_ring),
                                 TEST(test_interruption_races_every_call_on_the_kernels_ring),
+                                TEST(test_error_that_raced_an_interruption_is_not_lost),
+                                TEST(test_open_that_a_signal_ends_is_an_interrupted_one),
                                 TEST(test_cancelled_send_all_says_how_much_went_out),
                                 TEST(test_timed_out_recv_exact_says_how_much_arrived),
                                 TEST(test_cancelling_a_staged_operation_needs_no_sqe),
