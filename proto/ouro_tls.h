@@ -131,9 +131,12 @@ OURO_API OURO_TASK int ouro_tls_accept_take(struct ouro_tls_context *context,
  *                 TLS or were changed; nothing goes on after that. An interrupted read
  *                 has lost nothing.
  * write           After one that failed or was interrupted, all others fail with -EPIPE.
+ *                 In the middle of a session ticket it waits for the rest, reading if
+ *                 no other task does; shutdown_write and close likewise.
  * shutdown_write  Sends close_notify; reading goes on, and the stream below stays open.
  * close           Sends close_notify if none was, whatever interrupted the task, and
- *                 waits for at most a second when the peer does not read.
+ *                 waits for at most a second when the peer does not read, or is in the
+ *                 middle of a session ticket.
  * fd              -ENOTSUP.
  */
 

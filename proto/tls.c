@@ -15,6 +15,11 @@
  * not earlier. The reading task itself never sends. If it did, it could wait for a peer that
  * waits for it to read; and interrupting it would tear the outgoing stream.
  *
+ * The writing task, however, may have to receive. A message of the handshake that follows it, a
+ * session ticket as a rule, may span records (RFC 8446 §5.1), and once OpenSSL has seen its
+ * beginning it says nothing before it has seen its end. Who comes second to wait for bytes then
+ * waits for the first, because only one task may read `below`.
+ *
  * Invariants
  *   - `out` is written only inside a call of OpenSSL, and the writing task takes all of it
  *     before it suspends: at any suspension it holds only what reading has produced since.
@@ -33,6 +38,7 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
+#include "ouro_sync.h"
 #include "ouro_task.h"
 #include "ouro_timer.h"
 
@@ -61,6 +67,8 @@ struct tls_stream {
     bool is_open;
     bool is_torn;
     bool is_write_shut;
+    bool is_receiving;           /* a task waits for bytes from below */
+    struct ouro_event has_ended; /* it does not any more; for another one that wants some */
     char *alpn;
     struct ouro_tls_hint hint;
 };
@@ -187,6 +195,42 @@ static int fail_with(struct tls_stream *self, const char *text)
     return OURO_ETLS;
 }
 
+/* --- waiting for bytes --------------------------------------------------------------------- */
+
+static int receive(struct tls_stream *self)
+{
+    const char *data;
+    ssize_t result = ouro_stream_peek(self->below, 1, &data);
+
+    if (result < 0)
+        return (int) result;
+    if (result == 0) {
+        set_hint(self, self->is_open ? "the connection ended without close_notify"
+                                     : "the peer ended the connection during the handshake");
+        return OURO_EEOF;
+    }
+    return 0;
+}
+
+/*
+ * OpenSSL has used up what was buffered below: waits until there may be more. Returns 0, also when
+ * another task has taken what came or failed: OpenSSL is asked again. Or an error.
+ */
+static int wait_for_bytes(struct tls_stream *self)
+{
+    int code;
+
+    if (self->is_receiving) {
+        ouro_event_clear(&self->has_ended);
+        return ouro_event_wait(&self->has_ended);
+    }
+    self->is_receiving = true;
+    code = receive(self);
+    self->is_receiving = false;
+    ouro_event_set(&self->has_ended);
+    return code;
+}
+
 /* --- sending ----------------------------------------------------------------------------- */
 
 /* Sends what there is, and what comes into being meanwhile. */
@@ -216,6 +260,32 @@ static int check_writable(const struct tls_stream *self)
     return self->is_torn || self->is_write_shut ? -EPIPE : 0;
 }
 
+/*
+ * Returns 0 when OpenSSL can say what it is told to say: not in the middle of a message from the
+ * peer. What it answers to that is sent first, lest both sides wait.
+ */
+static int get_ready(struct tls_stream *self)
+{
+    int code;
+
+    while (!(code = check_writable(self)) && SSL_in_init(self->ssl)) {
+        int error;
+
+        enter_openssl();
+        error = leave_openssl(self, SSL_do_handshake(self->ssl));
+        if (error == SSL_ERROR_NONE)
+            continue;
+        if (error != SSL_ERROR_WANT_READ)
+            return fail(self);
+        code = flush(self);
+        if (!code)
+            code = wait_for_bytes(self);
+        if (code)
+            return code;
+    }
+    return code;
+}
+
 static int say_close_notify(struct tls_stream *self)
 {
     int result, error;
@@ -228,13 +298,15 @@ static int say_close_notify(struct tls_stream *self)
 }
 
 /* An alert or a close_notify: whether it arrives is nobody's business any more. */
-static void say_last_words(struct tls_stream *self)
+static void say_last_words(struct tls_stream *self, bool is_goodbye)
 {
     struct ouro_shield shield;
     struct ouro_timeout limit;
 
     ouro_shield_begin(&shield, LAST_WORDS_NS);
     ouro_timeout_begin(&limit, LAST_WORDS_NS);
+    if (is_goodbye && !get_ready(self))
+        (void) say_close_notify(self);
     (void) flush(self);
     (void) ouro_timeout_end(&limit);
     ouro_shield_end(&shield);
@@ -254,22 +326,6 @@ static int check_unsent(struct tls_stream *self)
         return fail_with(self, "the peer wants to renegotiate");
     if (self->out_len > UNSENT_BYTES_MAX)
         return fail_with(self, "the peer wants too many answers");
-    return 0;
-}
-
-/* OpenSSL has used up what was buffered below: waits for more. Returns 0 or an error. */
-static int wait_for_bytes(struct tls_stream *self)
-{
-    const char *data;
-    ssize_t result = ouro_stream_peek(self->below, 1, &data);
-
-    if (result < 0)
-        return (int) result;
-    if (result == 0) {
-        set_hint(self, self->is_open ? "the connection ended without close_notify"
-                                     : "the peer ended the connection during the handshake");
-        return OURO_EEOF;
-    }
     return 0;
 }
 
@@ -315,9 +371,12 @@ static int tls_write(struct ouro_stream *stream, const void *buf, size_t len)
     while (len && !code) {
         size_t part = len < WRITE_BYTES ? len : WRITE_BYTES;
 
-        code = check_writable(self); /* again each time: the reader may have met a failure */
-        if (code)
+        code = get_ready(self); /* again each time: the reader may have met a failure */
+        if (code) {
+            if (!check_writable(self))
+                self->is_torn = true; /* or a close_notify would say that this was all */
             return code;
+        }
         enter_openssl();
         if (leave_openssl(self, SSL_write_ex(self->ssl, data, part, &part)) != SSL_ERROR_NONE)
             return fail(self);
@@ -331,7 +390,7 @@ static int tls_write(struct ouro_stream *stream, const void *buf, size_t len)
 static int tls_shutdown_write(struct ouro_stream *stream)
 {
     struct tls_stream *self = tls_of(stream);
-    int code = self->is_write_shut && !self->is_torn ? self->failed : check_writable(self);
+    int code = self->is_write_shut && !self->is_torn ? self->failed : get_ready(self);
 
     if (!code && !self->is_write_shut)
         code = say_close_notify(self);
@@ -354,9 +413,7 @@ static int tls_close(struct ouro_stream *stream)
     struct tls_stream *self = tls_of(stream);
     struct ouro_stream *below = self->below;
 
-    if (!check_writable(self))
-        (void) say_close_notify(self);
-    say_last_words(self);
+    say_last_words(self, /* is_goodbye= */ true);
     tls_free(self);
     return ouro_stream_close(below);
 }
@@ -387,7 +444,7 @@ static int shake_hands(struct tls_stream *self)
         error = leave_openssl(self, SSL_do_handshake(self->ssl));
         if (error != SSL_ERROR_NONE && error != SSL_ERROR_WANT_READ) {
             code = fail(self);
-            say_last_words(self);
+            say_last_words(self, /* is_goodbye= */ false);
             return code;
         }
         code = flush(self);
@@ -478,6 +535,7 @@ static struct tls_stream *tls_create(struct ouro_tls_context *context, struct ou
     if (!self)
         return NULL;
     ouro_stream_init(&self->stream, &tls_ops);
+    ouro_event_init(&self->has_ended);
     self->below = below;
     self->context = context;
     ouro__tls_context_ref(context);

@@ -7,6 +7,7 @@
  * ours never would is OpenSSL itself (struct raw).
  */
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -1230,6 +1231,185 @@ static void test_key_updates_are_answered_although_the_writer_waits(void)
     on_all_rings(update_keys);
 }
 
+/* A ticket has this much of the application's in it, so that it takes several records. */
+static int fill_ticket(SSL *ssl, void *arg)
+{
+    static char data[2000];
+
+    (void) arg;
+    return SSL_SESSION_set1_ticket_appdata(SSL_get_session(ssl), data, sizeof(data));
+}
+
+static SSL_TICKET_RETURN take_ticket(SSL *ssl, SSL_SESSION *session, const unsigned char *name,
+                                     size_t name_len, SSL_TICKET_STATUS status, void *arg)
+{
+    (void) ssl, (void) session, (void) name, (void) name_len, (void) status, (void) arg;
+    return SSL_TICKET_RETURN_USE;
+}
+
+/* Sends the first of several records that hold a session ticket; raw_flush() sends the others. */
+static void raw_begin_ticket(struct raw *raw)
+{
+    char record[5 + 512 + 17]; /* head, bytes, type and tag */
+    int fd = ouro_stream_fd(raw->below), one = 1;
+
+    CU_ASSERT_EQUAL(ouro_setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)), 0);
+    (void) SSL_CTX_set_session_ticket_cb(raw->ssl_context, fill_ticket, take_ticket, NULL);
+    CU_ASSERT_EQUAL(SSL_set_max_send_fragment(raw->ssl, 512), 1);
+    CU_ASSERT_EQUAL(SSL_new_session_ticket(raw->ssl), 1);
+    CU_ASSERT_EQUAL(SSL_do_handshake(raw->ssl), 1);
+    CU_ASSERT_EQUAL(BIO_read(SSL_get_wbio(raw->ssl), record, sizeof(record)), sizeof(record));
+    CU_ASSERT_EQUAL(ouro_stream_write_all(raw->below, record, sizeof(record)), 0);
+}
+
+/* The end that came with close_notify. */
+static bool raw_is_told_goodbye(struct raw *raw)
+{
+    char byte;
+
+    return raw_read(raw, &byte, 1) < 0 && SSL_get_shutdown(raw->ssl) & SSL_RECEIVED_SHUTDOWN;
+}
+
+static void read_until_timeout(struct ouro_stream *stream)
+{
+    struct ouro_timeout limit;
+    char byte;
+
+    ouro_timeout_begin(&limit, 50 * OURO_MILLISECOND);
+    CU_ASSERT_EQUAL(ouro_stream_read(stream, &byte, 1), -ETIMEDOUT);
+    CU_ASSERT_EQUAL(ouro_timeout_end(&limit), -ETIMEDOUT);
+}
+
+static int finish_ticket_later(void *arg)
+{
+    struct raw *raw = arg;
+
+    CU_ASSERT_EQUAL(ouro_sleep(10 * OURO_MILLISECOND), 0);
+    return raw_flush(raw);
+}
+
+static int write_request(void *arg)
+{
+    return ouro_stream_write_all(arg, "request", 7);
+}
+
+static int expect_response(void *arg)
+{
+    expect_text(arg, "response");
+    return 0;
+}
+
+/* What a task does in the middle of a ticket, and who else is there. */
+static const struct interlude {
+    bool reads_before; /* or OpenSSL has not seen the beginning */
+    bool reads_meanwhile, writes_meanwhile;
+    bool shuts, closes; /* before the ticket's rest has come */
+} interludes[] = {
+    {.reads_before = true},
+    {.reads_before = true, .reads_meanwhile = true},
+    {.reads_meanwhile = true},
+    {.reads_before = true, .writes_meanwhile = true},
+    {.reads_before = true, .shuts = true},
+    {.reads_before = true, .closes = true},
+};
+
+static void play_interlude(const struct interlude *interlude)
+{
+    struct raw raw;
+    struct end client = connect_to_raw(&raw, TLS1_3_VERSION);
+    struct ouro_group group;
+    char buf[64] = "";
+
+    ouro_group_init(&group);
+    raw_begin_ticket(&raw);
+    if (interlude->reads_before)
+        read_until_timeout(client.stream);
+    if (interlude->writes_meanwhile) {
+        CU_ASSERT_EQUAL(ouro_group_spawn(&group, write_request, client.stream), 0);
+        CU_ASSERT_EQUAL(ouro_yield(), 0);
+    }
+    if (interlude->reads_meanwhile || interlude->writes_meanwhile) {
+        CU_ASSERT_EQUAL(ouro_group_spawn(&group, expect_response, client.stream), 0);
+        CU_ASSERT_EQUAL(ouro_sleep(OURO_MILLISECOND), 0);
+    }
+    CU_ASSERT_EQUAL(ouro_group_spawn(&group, finish_ticket_later, &raw), 0);
+    if (interlude->shuts) {
+        CU_ASSERT_EQUAL(ouro_stream_shutdown_write(client.stream), 0);
+    } else if (interlude->closes) {
+        CU_ASSERT_EQUAL(ouro_stream_close(client.stream), 0);
+        client.stream = NULL;
+    } else {
+        if (!interlude->writes_meanwhile)
+            CU_ASSERT_EQUAL(write_request(client.stream), 0);
+        CU_ASSERT_EQUAL(raw_read(&raw, buf, sizeof(buf)), 7);
+        CU_ASSERT_STRING_EQUAL(buf, "request");
+    }
+    if (!interlude->closes) {
+        CU_ASSERT_EQUAL(SSL_write(raw.ssl, "response", 8), 8);
+        CU_ASSERT_EQUAL(raw_flush(&raw), 0);
+        if (!interlude->reads_meanwhile && !interlude->writes_meanwhile)
+            expect_text(client.stream, "response");
+    }
+    CU_ASSERT_EQUAL(ouro_group_wait(&group), 0);
+    end_end(&client);
+    CU_ASSERT(raw_is_told_goodbye(&raw));
+    raw_done(&raw);
+}
+
+static int play_interludes(void *arg)
+{
+    (void) arg;
+    for (size_t i = 0; i < COUNT_OF(interludes); i++)
+        play_interlude(&interludes[i]);
+    return 0;
+}
+
+/* OpenSSL says nothing in the middle of a message: who wants to speak waits for its end. */
+static void test_writing_waits_for_the_rest_of_a_session_ticket(void)
+{
+    on_all_rings(play_interludes);
+}
+
+static int leave_in_the_middle(void *arg)
+{
+    struct raw raw;
+    struct end client = connect_to_raw(&raw, TLS1_3_VERSION);
+    struct ouro_timeout limit;
+    int64_t begin;
+
+    (void) arg;
+    raw_begin_ticket(&raw);
+    read_until_timeout(client.stream);
+    ouro_timeout_begin(&limit, OURO_MILLISECOND);
+    CU_ASSERT_EQUAL(ouro_stream_shutdown_write(client.stream), -ETIMEDOUT);
+    CU_ASSERT_EQUAL(ouro_timeout_end(&limit), -ETIMEDOUT);
+    begin = ouro_now();
+    end_end(&client);
+    CU_ASSERT_EQUAL(ouro_now() - begin, OURO_SECOND);
+    CU_ASSERT(!raw_is_told_goodbye(&raw));
+    raw_done(&raw);
+
+    client = connect_to_raw(&raw, TLS1_3_VERSION);
+    raw_begin_ticket(&raw);
+    read_until_timeout(client.stream);
+    ouro_timeout_begin(&limit, OURO_MILLISECOND);
+    CU_ASSERT_EQUAL(write_request(client.stream), -ETIMEDOUT);
+    CU_ASSERT_EQUAL(ouro_timeout_end(&limit), -ETIMEDOUT);
+    CU_ASSERT_EQUAL(raw_flush(&raw), 0);
+    CU_ASSERT_EQUAL(write_request(client.stream), -EPIPE);
+    begin = ouro_now();
+    end_end(&client);
+    CU_ASSERT_EQUAL(ouro_now(), begin);
+    CU_ASSERT(!raw_is_told_goodbye(&raw)); /* a request was not sent */
+    raw_done(&raw);
+    return 0;
+}
+
+static void test_ticket_without_an_end_holds_nobody_up_for_long(void)
+{
+    CU_ASSERT_EQUAL(run_sim(leave_in_the_middle, NULL), 0);
+}
+
 static int ask_for_renegotiation(void *arg)
 {
     struct raw raw;
@@ -1483,6 +1663,8 @@ const struct test tls_tests[] = {
     TEST(test_close_says_goodbye_in_a_cancelled_task),
     TEST(test_close_waits_a_second_for_a_peer_that_does_not_read),
     TEST(test_key_updates_are_answered_although_the_writer_waits),
+    TEST(test_writing_waits_for_the_rest_of_a_session_ticket),
+    TEST(test_ticket_without_an_end_holds_nobody_up_for_long),
     TEST(test_renegotiation_is_refused),
     TEST(test_streams_outlive_the_users_context),
     TEST(test_server_without_certificate_is_refused),
