@@ -325,22 +325,46 @@ static int fill_to(struct ouro_stream *stream, size_t len)
     return code;
 }
 
+static bool is_in_buffer(const struct ouro_stream *stream, const void *data)
+{
+    uintptr_t start = (uintptr_t) stream->in, at = (uintptr_t) data;
+
+    return at >= start && at - start < stream->in_size;
+}
+
+/* Makes room for `len` bytes in front of those that can be read. */
+static int make_room_in_front(struct ouro_stream *stream, size_t len)
+{
+    int code = grow(stream, ouro_stream_buffered(stream) + len);
+
+    if (!code)
+        move_to(stream, len);
+    return code;
+}
+
 int ouro_stream_push_back(struct ouro_stream *stream, const void *data, size_t len)
 {
+    void *copy = NULL;
     int code = 0;
 
+    if (len > OURO_STREAM_BUFFER_MAX)
+        return OURO_ELIMIT;
     if (len > stream->in_start) {
-        if (len > OURO_STREAM_BUFFER_MAX)
-            return OURO_ELIMIT;
-        code = grow(stream, ouro_stream_buffered(stream) + len);
-        if (code)
-            return code;
-        move_to(stream, len);
+        /* What peek or read_until have shown is about to move. */
+        if (ouro_stream_buffered(stream) && is_in_buffer(stream, data)) {
+            copy = malloc(len);
+            if (!copy)
+                return -ENOMEM;
+            data = memcpy(copy, data, len);
+        }
+        code = make_room_in_front(stream, len);
     }
-    stream->in_start -= len;
-    if (len)
-        memcpy(stream->in + stream->in_start, data, len);
-    return 0;
+    if (!code && len) {
+        stream->in_start -= len;
+        memmove(stream->in + stream->in_start, data, len);
+    }
+    free(copy);
+    return code;
 }
 
 int ouro_stream_append(struct ouro_stream *stream, const void *data, size_t len)

@@ -161,6 +161,44 @@ static void test_bytes_pushed_back_come_first(void)
     on_all_rings(push_bytes_back);
 }
 
+/* What read_until and peek show is in the buffer that it goes back to. */
+static int push_own_bytes_back(void *arg)
+{
+    struct ouro_stream *ends[2];
+    const char *data;
+    char buf[16];
+    int code = make_pair(ends);
+
+    (void) arg;
+    if (code)
+        return code;
+    send_text(ends[0], "line\nmore");
+    CU_ASSERT_EQUAL(ouro_stream_read_until(ends[1], "\n", 1, 99, &data), 5);
+    CU_ASSERT_EQUAL(ouro_stream_push_back(ends[1], data, 4), 0); /* without its end */
+    CU_ASSERT_EQUAL(ouro_stream_read_exact(ends[1], buf, 8, NULL), 0);
+    CU_ASSERT_EQUAL(memcmp(buf, "linemore", 8), 0);
+
+    send_text(ends[0], "last\n");
+    CU_ASSERT_EQUAL(ouro_stream_read_until(ends[1], "\n", 1, 99, &data), 5);
+    CU_ASSERT_EQUAL(ouro_stream_push_back(ends[1], data + 1, 3), 0); /* nothing else is there */
+    CU_ASSERT_EQUAL(ouro_stream_read_exact(ends[1], buf, 3, NULL), 0);
+    CU_ASSERT_EQUAL(memcmp(buf, "ast", 3), 0);
+
+    send_text(ends[0], "abcdef");
+    CU_ASSERT_EQUAL(ouro_stream_peek(ends[1], 6, &data), 6);
+    ouro_stream_consume(ends[1], 2);
+    CU_ASSERT_EQUAL(ouro_stream_push_back(ends[1], data, 6), 0); /* it has to move */
+    CU_ASSERT_EQUAL(ouro_stream_read_exact(ends[1], buf, 10, NULL), 0);
+    CU_ASSERT_EQUAL(memcmp(buf, "abcdefcdef", 10), 0);
+    close_pair(ends);
+    return 0;
+}
+
+static void test_bytes_that_the_stream_has_shown_can_be_pushed_back(void)
+{
+    on_all_rings(push_own_bytes_back);
+}
+
 static int read_lines(void *arg)
 {
     struct ouro_stream *ends[2];
@@ -1083,6 +1121,7 @@ const struct test stream_tests[] = {
     TEST(test_reads_end_with_the_stream),
     TEST(test_peek_shows_bytes_and_leaves_them),
     TEST(test_bytes_pushed_back_come_first),
+    TEST(test_bytes_that_the_stream_has_shown_can_be_pushed_back),
     TEST(test_lines_are_read_whole_within_a_limit),
     TEST(test_every_byte_arrives_once_and_in_order),
     TEST(test_buffer_grows_as_far_as_it_is_asked_to),
