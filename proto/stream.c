@@ -717,17 +717,33 @@ static size_t fill_window(struct iovec *window, const struct iovec *parts, size_
     return filled;
 }
 
+static size_t bytes_of(const struct iovec *parts, size_t count)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < count; i++)
+        bytes += parts[i].iov_len;
+    return bytes;
+}
+
+/*
+ * With MSG_WAITALL the kernel goes on by itself after a short transfer, but ouro_sendmsg() asks
+ * for the kind of the socket then, at the cost of a system call. As a rule there is room for all.
+ */
 static int socket_writev(struct ouro_stream *stream, const struct iovec *parts, size_t count)
 {
     struct iovec window[WINDOW_PARTS];
     struct msghdr message = {.msg_iov = window};
     size_t sent = 0;
+    int flags = 0;
 
     while ((message.msg_iovlen = fill_window(window, parts, count, sent)) > 0) {
-        ssize_t result = ouro_sendmsg(socket_of(stream)->fd, &message, MSG_WAITALL);
+        ssize_t result = ouro_sendmsg(socket_of(stream)->fd, &message, flags);
 
         if (result < 0)
             return (int) result;
+        if ((size_t) result < bytes_of(window, message.msg_iovlen))
+            flags = MSG_WAITALL;
         sent += (size_t) result;
     }
     return 0;

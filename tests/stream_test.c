@@ -716,6 +716,45 @@ static void test_parts_are_written_one_after_the_other(void)
     on_all_rings(send_parts_by_a_socket);
 }
 
+#define WRITES 100
+
+/* How many system calls the engine makes for WRITES small writes. */
+static uint64_t count_calls(struct ouro_stream *stream, const struct iovec *parts, size_t count)
+{
+    struct ouro_counters before, after;
+
+    CU_ASSERT_EQUAL(ouro_stats(&before), 0);
+    for (int i = 0; i < WRITES; i++)
+        CU_ASSERT_EQUAL(ouro_stream_writev_all(stream, parts, count), 0);
+    CU_ASSERT_EQUAL(ouro_stats(&after), 0);
+    return after.system_calls - before.system_calls;
+}
+
+static int count_calls_of_parts(void *arg)
+{
+    const struct iovec parts[] = {{.iov_base = "b", .iov_len = 1}, {.iov_base = "c", .iov_len = 1}};
+    struct ouro_stream *ends[2];
+    int code = make_pair(ends);
+
+    (void) arg;
+    if (code)
+        return code;
+    CU_ASSERT(count_calls(ends[0], parts, 2) < count_calls(ends[0], parts, 1) + WRITES / 2);
+    close_pair(ends);
+    return 0;
+}
+
+static void test_parts_cost_no_more_system_calls_than_a_whole(void)
+{
+    struct ouro_run_options options = {.ring = test_kernel_ring()};
+
+    if (!options.ring) {
+        TEST_SKIP("there is no kernel ring");
+        return;
+    }
+    CU_ASSERT_EQUAL(ouro_run(count_calls_of_parts, NULL, &options), 0);
+}
+
 /* --- stacking ---------------------------------------------------------------------------- */
 
 /* Inverts all bits on their way: the smallest stream on top of another. */
@@ -1135,6 +1174,7 @@ const struct test stream_tests[] = {
     TEST(test_detaching_keeps_an_error),
     TEST(test_interrupted_lease_loses_nothing),
     TEST(test_parts_are_written_one_after_the_other),
+    TEST(test_parts_cost_no_more_system_calls_than_a_whole),
     TEST(test_streams_stack),
     TEST(test_time_limits_end_a_call),
     TEST(test_size_limits_end_the_stream),
