@@ -88,7 +88,7 @@ OURO_API void ouro_tls_context_destroy(struct ouro_tls_context *context);
  * @below:    taken on success, closed with the result; after a failure it is the
  *            caller's, fit only for closing
  * @host:     who the peer must be: a name (sent as SNI) or an address; a final dot, and
- *            brackets around an IPv6 address, are left out. NULL: nobody in
+ *            brackets around an IPv6 address and its zone, are left out. NULL: nobody in
  *            particular, which only an `insecure` context accepts
  * @ret_hint: may be NULL; written on failure only
  *

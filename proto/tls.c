@@ -456,11 +456,37 @@ static int shake_hands(struct tls_stream *self)
     }
 }
 
+/* A zone (RFC 4007 §11) says which way the peer is; it is in no certificate. */
+static bool is_address(char *text)
+{
+    unsigned char address[sizeof(struct in6_addr)];
+    char *zone = strchr(text, '%');
+
+    if (zone)
+        *zone = '\0';
+    if (inet_pton(AF_INET6, text, address) == 1 ||
+        (!zone && inet_pton(AF_INET, text, address) == 1))
+        return true;
+    if (zone)
+        *zone = '%';
+    return false;
+}
+
+/* RFC 1123 §2.1; a number at the end would be that of an odd address. Underscores do occur. */
+static bool is_name(const char *text)
+{
+    const char *dot = strrchr(text, '.');
+    const char *last = dot ? dot + 1 : text;
+
+    return !text[strspn(text,
+                        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._")] &&
+           text[0] != '.' && !strstr(text, "..") && last[strspn(last, "0123456789")];
+}
+
 /* RFC 6066 §3: names are sent without a final dot, and addresses are not sent at all. */
 static int set_host(struct tls_stream *self, const char *host)
 {
     size_t len = strlen(host);
-    unsigned char address[sizeof(struct in6_addr)];
     char name[HOST_MAX + 1];
 
     if (len > 2 && host[0] == '[' && host[len - 1] == ']') {
@@ -469,15 +495,18 @@ static int set_host(struct tls_stream *self, const char *host)
     }
     if (len > 1 && host[len - 1] == '.')
         len--;
+    if (len <= HOST_MAX) {
+        memcpy(name, host, len);
+        name[len] = '\0';
+        if (is_address(name))
+            return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(self->ssl), name) == 1 ? 0
+                                                                                       : -ENOMEM;
+    }
     /* OpenSSL takes an empty name to mean any. */
-    if (len == 0 || len > HOST_MAX || host[0] == '.') {
+    if (len == 0 || len > HOST_MAX || !is_name(name)) {
         set_hint(self, "this can't be a host name");
         return -EINVAL;
     }
-    memcpy(name, host, len);
-    name[len] = '\0';
-    if (inet_pton(AF_INET, name, address) == 1 || inet_pton(AF_INET6, name, address) == 1)
-        return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(self->ssl), name) == 1 ? 0 : -ENOMEM;
     /* RFC 9525 §6.3: no "f*.example.com"; §6.2: names are not looked for in the subject. */
     SSL_set_hostflags(self->ssl,
                       X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
