@@ -20,6 +20,7 @@
 #include <ares.h>
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -210,6 +211,18 @@ static void close_lookup(struct lookup *lookup)
     (void) close(lookup->epoll_fd);
 }
 
+/* c-ares does not say why it could not open a file or a socket, so we try it ourselves. */
+static int explain(const struct lookup *lookup)
+{
+    int fd = fcntl(lookup->epoll_fd, F_DUPFD_CLOEXEC, 0);
+
+    if (fd < 0 && (errno == EMFILE || errno == ENFILE))
+        return -errno;
+    if (fd >= 0)
+        (void) close(fd);
+    return OURO_ERESOLVER;
+}
+
 /* Sleeps until a socket is ready or c-ares wants to be called. Returns 0 or the interruption. */
 static int wait_for_sockets(struct lookup *lookup)
 {
@@ -346,6 +359,8 @@ int ouro_resolve(const char *host, int port, int family, struct ouro_address **r
     if (code)
         return code;
     code = run_lookup(&lookup, host, family);
+    if (code == OURO_ERESOLVER)
+        code = explain(&lookup);
     if (!code)
         code = collect(&lookup, port, ret_addresses, ret_count);
     close_lookup(&lookup);

@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <dirent.h>
+#include <fcntl.h>
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
@@ -18,6 +19,7 @@
 #include <strings.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -491,6 +493,33 @@ static void test_absent_servers_are_told_from_absent_names(void)
     IN_OWN_WORLD(ask_nobody);
 }
 
+/* With as many descriptors left as `left` says, a lookup works or says what it wants. */
+static int resolve_with_few_descriptors(void *arg)
+{
+    struct rlimit limit, few;
+    int lowest = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    int left = 0;
+
+    (void) arg;
+    (void) close(lowest);
+    EXPECT(lowest > 0 && getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    for (const char *found = ""; left < 8 && *found != '1'; left++) {
+        few = limit;
+        few.rlim_cur = (rlim_t) (lowest + left);
+        EXPECT(setrlimit(RLIMIT_NOFILE, &few) == 0);
+        found = resolve("both.test", 80, AF_INET);
+        EXPECT(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+        EXPECT(strcmp(found, "-24") == 0 || strcmp(found, "127.0.0.9:80") == 0);
+    }
+    EXPECT(left > 1 && left < 8);
+    return 0;
+}
+
+static void test_want_of_descriptors_is_told_as_such(void)
+{
+    IN_OWN_WORLD(resolve_with_few_descriptors);
+}
+
 /* --- the stack ---------------------------------------------------------------------------- */
 
 /* A class that nothing else here runs on, so that no other task's pages are counted. */
@@ -554,6 +583,7 @@ const struct test dns_tests[] = {
     TEST(test_lookups_can_be_interrupted),
     TEST(test_lost_queries_are_repeated),
     TEST(test_absent_servers_are_told_from_absent_names),
+    TEST(test_want_of_descriptors_is_told_as_such),
     TEST(test_lookup_needs_less_than_half_of_the_default_stack),
     TEST_END,
 };
