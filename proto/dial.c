@@ -14,8 +14,8 @@
  * does. The first to succeed leaves its socket in the race; who comes later closes his own. A
  * single address needs no task.
  *
- * Not taken from the RFC: resolving both families at once is what the resolver does already,
- * so the Resolution Delay (§3) has no meaning here; no history of round-trip times (§5).
+ * The Resolution Delay (§3) is the resolver's; see dns.c. Not taken from the RFC: addresses that
+ * come after it do not join the race; no history of round-trip times (§5).
  */
 #include <errno.h>
 #include <netinet/in.h>

@@ -11,6 +11,21 @@
  *     resolve ──▶ ares_getaddrinfo ──▶ loop: sleep in ouro_poll(set), at most as long as
  *                                            ares_timeout says; ares_process_fd
  *
+ * Both address families are one question to c-ares, which ends when the last name server has been
+ * silent for the last time: 14 s after the other family's addresses were there. RFC 8305 §3 has
+ * 50 ms (the Resolution Delay). So when the answer is not complete 50 ms after name servers began
+ * to answer, each family is asked for on its own, too, and the first to have an address that this
+ * machine has a route to is all that there is:
+ *
+ *     0 ms    A and AAAA, one question      ─────────────── ✕ given up
+ *     1 ms    A is answered, not told yet
+ *    51 ms    A ── answered: the result      AAAA ───────── ✕ given up
+ *
+ * That the first answer is asked for twice is the price for having the rest as c-ares does it: it
+ * looks into /etc/hosts for both, sorts both (RFC 6724), and walks a search list for both at
+ * once. Where the search list comes first there is no second question: it might find the one
+ * family in another domain than the other.
+ *
  * Callbacks of c-ares only take notes; nothing in them suspends. c-ares reads its
  * configuration and /etc/hosts with blocking calls, which are short.
  *
@@ -48,14 +63,24 @@
 #define TRIES       3
 #define LIMITS_MASK (ARES_VERSION < 0x011400 ? ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES : 0)
 
+/* The Resolution Delay of RFC 8305 §3 and §8. */
+#define DELAY_NS (50 * OURO_MILLISECOND)
+
+struct question {
+    bool is_answered;
+    int status; /* of c-ares, once answered */
+    struct ares_addrinfo *found;
+};
+
 struct lookup {
     ares_channel channel;
     int epoll_fd;
     bool simulated;
     bool files_only; /* /etc/hosts, no name server */
-    bool done;
-    int status; /* of c-ares, once done */
-    struct ares_addrinfo *found;
+    const char *host;
+    struct question whole;       /* what the caller wants to know */
+    struct question families[2]; /* the same of IPv6 and of IPv4 */
+    int64_t second_time;         /* when these are to be asked; OURO_FOREVER: not */
 };
 
 void ouro_resolve_free(struct ouro_address *addresses)
@@ -114,12 +139,12 @@ static bool is_name(const char *host)
 
 static void on_found(void *arg, int status, int timeouts, struct ares_addrinfo *found)
 {
-    struct lookup *lookup = arg;
+    struct question *question = arg;
 
     (void) timeouts;
-    lookup->done = true;
-    lookup->status = status;
-    lookup->found = found;
+    question->is_answered = true;
+    question->status = status;
+    question->found = found;
 }
 
 /* A socket that can't be watched is as good as one that is silent: c-ares will time out. */
@@ -188,6 +213,7 @@ static int open_lookup(struct lookup *lookup, bool files_only)
     socklen_t len = sizeof(type);
 
     memset(lookup, 0, sizeof(*lookup));
+    lookup->second_time = OURO_FOREVER;
     lookup->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (lookup->epoll_fd < 0)
         return -errno;
@@ -200,14 +226,21 @@ static int open_lookup(struct lookup *lookup, bool files_only)
     return code;
 }
 
+static void forget(struct question *question)
+{
+    if (question->found)
+        ares_freeaddrinfo(question->found);
+}
+
 /* Whatever is under way ends here: c-ares calls back, and on_found() notes it. */
 static void close_lookup(struct lookup *lookup)
 {
     ouro_no_suspend_begin();
     ares_destroy(lookup->channel);
     ouro_no_suspend_end();
-    if (lookup->found)
-        ares_freeaddrinfo(lookup->found);
+    forget(&lookup->whole);
+    forget(&lookup->families[0]);
+    forget(&lookup->families[1]);
     (void) close(lookup->epoll_fd);
 }
 
@@ -223,57 +256,93 @@ static int explain(const struct lookup *lookup)
     return OURO_ERESOLVER;
 }
 
-/* Sleeps until a socket is ready or c-ares wants to be called. Returns 0 or the interruption. */
+/*
+ * Sleeps until a socket is ready, c-ares wants to be called or it is time for the second
+ * questions. Returns 0 or the interruption.
+ */
 static int wait_for_sockets(struct lookup *lookup)
 {
     struct timeval tv, *soonest = ares_timeout(lookup->channel, NULL, &tv);
-    int64_t limit_ns = OURO_FOREVER;
+    int64_t deadline = lookup->second_time;
     struct ouro_timeout limit;
     int code;
 
     /* c-ares cuts off what is less than a millisecond; called too early it does nothing. */
-    if (soonest)
-        limit_ns =
-            soonest->tv_sec * OURO_SECOND + soonest->tv_usec * OURO_MICROSECOND + OURO_MILLISECOND;
-    ouro_timeout_begin(&limit, limit_ns);
+    if (soonest) {
+        int64_t at = ouro_now() + soonest->tv_sec * OURO_SECOND +
+                     soonest->tv_usec * OURO_MICROSECOND + OURO_MILLISECOND;
+
+        deadline = at < deadline ? at : deadline;
+    }
+    ouro_timeout_begin_at(&limit, deadline);
     code = ouro_poll(lookup->epoll_fd, POLLIN);
     if (ouro_timeout_end(&limit))
         return 0;
     return code < 0 ? code : 0;
 }
 
-static void process(struct lookup *lookup)
+/* Returns whether there was something to read. */
+static bool process(struct lookup *lookup)
 {
     struct epoll_event ready[READY_MAX];
     int count = epoll_wait(lookup->epoll_fd, ready, READY_MAX, 0);
+    bool was_readable = false;
 
     ouro_no_suspend_begin(); /* c-ares can't be entered again from its callbacks */
-    for (int i = 0; i < count; i++)
-        ares_process_fd(lookup->channel,
-                        ready[i].events & ~(uint32_t) EPOLLOUT ? ready[i].data.fd : ARES_SOCKET_BAD,
+    for (int i = 0; i < count; i++) {
+        bool is_readable = ready[i].events & ~(uint32_t) EPOLLOUT;
+
+        was_readable |= is_readable;
+        ares_process_fd(lookup->channel, is_readable ? ready[i].data.fd : ARES_SOCKET_BAD,
                         ready[i].events & EPOLLOUT ? ready[i].data.fd : ARES_SOCKET_BAD);
+    }
     ares_process_fd(lookup->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD); /* what has timed out */
     ouro_no_suspend_end();
+    return was_readable;
 }
 
-static int run_lookup(struct lookup *lookup, const char *host, int family)
+static void ask(struct lookup *lookup, const char *host, int family, struct question *question)
 {
     struct ares_addrinfo_hints hints = {
         .ai_flags = lookup->files_only ? ARES_AI_NOSORT : 0,
         .ai_family = family,
         .ai_socktype = SOCK_STREAM,
     };
-    int code = 0;
 
     ouro_no_suspend_begin();
-    ares_getaddrinfo(lookup->channel, host, NULL, &hints, on_found, lookup);
+    ares_getaddrinfo(lookup->channel, host, NULL, &hints, on_found, question);
     ouro_no_suspend_end();
-    while (!lookup->done && !code) {
-        code = wait_for_sockets(lookup);
-        if (!code)
-            process(lookup);
-    }
-    return code ? code : from_ares(lookup->status, lookup->simulated);
+}
+
+/* Whether c-ares tries the name as it is before it tries it in the domains of the search list. */
+static bool is_first_as_it_is(const struct lookup *lookup)
+{
+    struct ares_options options;
+    int mask, dots = 0;
+    bool is_first;
+
+    if (ares_save_options(lookup->channel, &options, &mask) != ARES_SUCCESS)
+        return false;
+    for (const char *at = lookup->host; *at; at++)
+        dots += *at == '.';
+    is_first = options.ndomains <= 0 || dots >= options.ndots;
+    ares_destroy_options(&options);
+    return is_first;
+}
+
+/* With a dot at the end, so that there is no search. */
+static void ask_for_families(struct lookup *lookup)
+{
+    size_t len = strlen(lookup->host);
+    char host[NAME_MAX_LEN + 2];
+
+    lookup->second_time = OURO_FOREVER;
+    if (lookup->host[len - 1] != '.' && !is_first_as_it_is(lookup))
+        return;
+    (void) snprintf(host, sizeof(host), "%s%s", lookup->host,
+                    lookup->host[len - 1] == '.' ? "" : ".");
+    ask(lookup, host, AF_INET6, &lookup->families[0]);
+    ask(lookup, host, AF_INET, &lookup->families[1]);
 }
 
 static bool is_usable(const struct ares_addrinfo_node *node)
@@ -282,14 +351,70 @@ static bool is_usable(const struct ares_addrinfo_node *node)
            (size_t) node->ai_addrlen <= sizeof(((struct ouro_address *) 0)->un);
 }
 
-static int collect(const struct lookup *lookup, int port, struct ouro_address **ret_addresses,
+/* Whether this machine has a route to it. Sends nothing. */
+static bool is_reachable(const struct ares_addrinfo_node *node)
+{
+    int fd = socket(node->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    struct ouro_address address = {.len = (socklen_t) node->ai_addrlen};
+    bool is_reachable;
+
+    if (fd < 0)
+        return false;
+    memcpy(&address.sockaddr, node->ai_addr, (size_t) node->ai_addrlen);
+    ouro_address_set_port(&address, 53); /* any: some kernels refuse 0 */
+    is_reachable = connect(fd, &address.sockaddr, address.len) == 0;
+    (void) close(fd);
+    return is_reachable;
+}
+
+/* c-ares has put those that can't be reached last. */
+static bool is_good(const struct question *question)
+{
+    return question->is_answered && question->status == ARES_SUCCESS && question->found->nodes &&
+           is_usable(question->found->nodes) && is_reachable(question->found->nodes);
+}
+
+/* The answer that counts; NULL: there is none yet. */
+static struct question *find_answer(struct lookup *lookup)
+{
+    if (lookup->whole.is_answered)
+        return &lookup->whole;
+    for (int i = 0; i < 2; i++)
+        if (is_good(&lookup->families[i]))
+            return &lookup->families[i];
+    return NULL;
+}
+
+static int run_lookup(struct lookup *lookup, int family, struct ares_addrinfo **ret_found)
+{
+    struct question *answer;
+    bool is_alone = family || lookup->files_only; /* or there is nothing to ask for on its own */
+
+    ask(lookup, lookup->host, family, &lookup->whole);
+    while (!(answer = find_answer(lookup))) {
+        int code = wait_for_sockets(lookup);
+
+        if (code)
+            return code;
+        if (process(lookup) && !is_alone) {
+            lookup->second_time = ouro_now() + DELAY_NS;
+            is_alone = true;
+        }
+        if (ouro_now() >= lookup->second_time && !lookup->whole.is_answered)
+            ask_for_families(lookup);
+    }
+    *ret_found = answer->found;
+    return from_ares(answer->status, lookup->simulated);
+}
+
+static int collect(const struct ares_addrinfo *found, int port, struct ouro_address **ret_addresses,
                    size_t *ret_count)
 {
     const struct ares_addrinfo_node *node;
     struct ouro_address *addresses;
     size_t count = 0;
 
-    for (node = lookup->found->nodes; node; node = node->ai_next)
+    for (node = found->nodes; node; node = node->ai_next)
         count += is_usable(node);
     if (!count)
         return OURO_ENONAME;
@@ -299,7 +424,7 @@ static int collect(const struct lookup *lookup, int port, struct ouro_address **
 
     *ret_addresses = addresses;
     *ret_count = count;
-    for (node = lookup->found->nodes; node; node = node->ai_next) {
+    for (node = found->nodes; node; node = node->ai_next) {
         if (!is_usable(node))
             continue;
         memcpy(&addresses->sockaddr, node->ai_addr, (size_t) node->ai_addrlen);
@@ -338,6 +463,7 @@ int ouro_resolve(const char *host, int port, int family, struct ouro_address **r
                  size_t *ret_count)
 {
     struct ouro_address literal;
+    struct ares_addrinfo *found;
     struct lookup lookup;
     int code;
 
@@ -358,11 +484,12 @@ int ouro_resolve(const char *host, int port, int family, struct ouro_address **r
     code = open_lookup(&lookup, is_localhost(host));
     if (code)
         return code;
-    code = run_lookup(&lookup, host, family);
+    lookup.host = host;
+    code = run_lookup(&lookup, family, &found);
     if (code == OURO_ERESOLVER)
         code = explain(&lookup);
     if (!code)
-        code = collect(&lookup, port, ret_addresses, ret_count);
+        code = collect(found, port, ret_addresses, ret_count);
     close_lookup(&lookup);
     if (is_localhost(host) && (code == OURO_ENONAME || code == OURO_ERESOLVER))
         return make_loopback(port, family, ret_addresses, ret_count); /* /etc/hosts is silent */

@@ -21,7 +21,10 @@ OURO_BEGIN_DECLS
  *
  * Looks where /etc/nsswitch.conf and /etc/resolv.conf say: as a rule in /etc/hosts, then
  * at the name servers, both address families at once. Any number of tasks may resolve at
- * the same time; no thread is used. The order is that of RFC 6724.
+ * the same time; no thread is used. The order is that of RFC 6724. When the name servers
+ * tell of one family and are silent about the other, that one is waited for 50 ms longer
+ * (RFC 8305, the Resolution Delay), unless there is no route to any address of the first;
+ * names that are tried in the domains of a search list first wait as long as c-ares does.
  *
  * On the simulated ring there are no name servers: addresses and the names in /etc/hosts
  * resolve, others end with OURO_ERESOLVER.

@@ -171,7 +171,8 @@ static struct {
         struct sockaddr_in from;
     } held[2 * CROWD];
     unsigned held_count;
-    unsigned failures; /* of the child: it can't use CUnit's counters */
+    unsigned lost_count; /* questions of "far" */
+    unsigned failures;   /* of the child: it can't use CUnit's counters */
 } server;
 
 static void expect(bool condition, int line)
@@ -230,12 +231,92 @@ static void hold(const unsigned char *packet, ssize_t len, const struct sockaddr
         reply_with_loopback(server.held[i].packet, server.held[i].len, &server.held[i].from);
 }
 
+/* --- answers that are late or missing -------------------------------------------------------- */
+
+struct late_reply {
+    unsigned char packet[512];
+    ssize_t len;
+    struct sockaddr_in to;
+    int64_t delay_ns;
+};
+
+static int reply_late(void *arg)
+{
+    struct late_reply *late = arg;
+
+    if (ouro_sleep(late->delay_ns) == 0)
+        reply_with_loopback(late->packet, late->len, &late->to);
+    free(late);
+    return 0;
+}
+
+static void reply_later(const unsigned char *packet, ssize_t len, const struct sockaddr_in *to,
+                        int64_t delay_ns)
+{
+    struct late_reply *late = calloc(1, sizeof(*late));
+
+    memcpy(late->packet, packet, (size_t) len);
+    late->len = len;
+    late->to = *to;
+    late->delay_ns = delay_ns;
+    EXPECT(ouro_spawn(reply_late, late) > 0);
+}
+
+/* "far": an IPv6 address without a route; the first question for the other one is lost. */
+static void answer_far(unsigned char *packet, ssize_t len, const struct sockaddr_in *from,
+                       bool wants_v6)
+{
+    static const unsigned char far_away[16] = {0x20, 0x01, 0x0d, 0xb8, [15] = 1};
+
+    if (wants_v6)
+        reply(packet, len, from, 0, far_away, sizeof(far_away));
+    else if (server.lost_count++)
+        reply_with_loopback(packet, len, from);
+}
+
+/* "late": has IPv6 alone, and tells so late. In any other domain there is another "late". */
+static void answer_late(unsigned char *packet, ssize_t len, const struct sockaddr_in *from,
+                        bool wants_v6)
+{
+    bool is_ours = !strcmp((char *) packet + 12, "\4late\4test");
+
+    if (wants_v6 && is_ours)
+        reply_later(packet, len, from, 300 * OURO_MILLISECOND);
+    else if (wants_v6 || is_ours)
+        reply(packet, len, from, 0, NULL, 0);
+    else
+        reply_with_loopback(packet, len, from);
+}
+
+/* Returns whether it was the name of such a host. */
+static bool answer_oddly(unsigned char *packet, ssize_t len, const struct sockaddr_in *from,
+                         bool wants_v6)
+{
+    const char *label = (const char *) packet + 13;
+
+    if (strncmp(label, "nofour", 6) == 0 || strncmp(label, "nosix", 5) == 0) {
+        if (wants_v6 == (strncmp(label, "nofour", 6) == 0))
+            reply_with_loopback(packet, len, from);
+    } else if (strncmp(label, "slow", 4) == 0) {
+        reply_later(packet, len, from, wants_v6 ? 10 * OURO_MILLISECOND : 0);
+    } else if (strncmp(label, "far", 3) == 0) {
+        answer_far(packet, len, from, wants_v6);
+    } else if (strncmp(label, "late", 4) == 0) {
+        answer_late(packet, len, from, wants_v6);
+    } else {
+        return false;
+    }
+    return true;
+}
+
 static void answer(unsigned char *packet, ssize_t len, const struct sockaddr_in *from)
 {
     const char *label = (const char *) packet + 13;
     bool wants_v6 = packet[12 + strlen((char *) packet + 12) + 2] == 28;
 
     server.queries++;
+    if (answer_oddly(packet, len, from, wants_v6))
+        return;
     if (strncasecmp(label, "both", 4) == 0)
         reply_with_loopback(packet, len, from);
     else if (strncasecmp(label, "four", 4) == 0 && !wants_v6)
@@ -493,6 +574,52 @@ static void test_absent_servers_are_told_from_absent_names(void)
     IN_OWN_WORLD(ask_nobody);
 }
 
+static int ask_for_half_an_answer(void *arg)
+{
+    static const struct {
+        const char *host, *found;
+    } rows[] = {
+        {"nosix.test", "127.0.0.9:80"},
+        {"nosix.test.", "127.0.0.9:80"},
+        {"nofour.test", "[::1]:80"},
+        {"far.test", "127.0.0.9:80"},
+    };
+    const char *found;
+
+    (void) arg;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        int64_t begin = ouro_now();
+
+        EXPECT(strcmp(resolve(rows[i].host, 80, 0), rows[i].found) == 0);
+        EXPECT(ouro_now() - begin < OURO_SECOND);
+    }
+    found = resolve("slow.test", 80, 0);
+    EXPECT(strstr(found, "127.0.0.9:80") && strstr(found, "[::1]:80"));
+    return 0;
+}
+
+/* RFC 8305 §3: with the addresses of one family there is no long wait for those of the other. */
+static void test_family_that_nobody_tells_of_is_not_waited_for(void)
+{
+    IN_OWN_WORLD(ask_for_half_an_answer);
+}
+
+static int search_for_halves(void *arg)
+{
+    (void) arg;
+    EXPECT(write_file("/etc/resolv.conf", "nameserver 127.0.0.1\nsearch corp.test\n"));
+    EXPECT(strcmp(resolve("late.test", 80, 0), "[::1]:80") == 0);
+    EXPECT(write_file("/etc/resolv.conf", "nameserver 127.0.0.1\nsearch test\n"));
+    EXPECT(strcmp(resolve("late", 80, 0), "[::1]:80") == 0);
+    return 0;
+}
+
+/* What is late is not looked for elsewhere: that would be another host's. */
+static void test_families_come_from_one_domain(void)
+{
+    IN_OWN_WORLD(search_for_halves);
+}
+
 /* With as many descriptors left as `left` says, a lookup works or says what it wants. */
 static int resolve_with_few_descriptors(void *arg)
 {
@@ -583,6 +710,8 @@ const struct test dns_tests[] = {
     TEST(test_lookups_can_be_interrupted),
     TEST(test_lost_queries_are_repeated),
     TEST(test_absent_servers_are_told_from_absent_names),
+    TEST(test_family_that_nobody_tells_of_is_not_waited_for),
+    TEST(test_families_come_from_one_domain),
     TEST(test_want_of_descriptors_is_told_as_such),
     TEST(test_lookup_needs_less_than_half_of_the_default_stack),
     TEST_END,
