@@ -40,11 +40,11 @@ struct receiver {
     struct wait *wait; /* of the task in next() or stop() */
     int fd;
     int result; /* after `received`: 0 at the end, or an error; NOTHING_YET */
+    uint32_t held_count; /* buffers in `received` and `leased`; for a while above the quota */
     uint16_t quota;
-    uint16_t held_count; /* buffers in `received` and `leased` */
-    bool is_counted;     /* in the dispatcher's in_flight_count */
-    bool is_stopping;
-    bool is_datagram;
+    bool is_counted : 1; /* in the dispatcher's in_flight_count */
+    bool is_stopping : 1;
+    bool is_datagram : 1;
 };
 
 _Static_assert(sizeof(struct receiver) <= sizeof(struct ouro_receiver), "words is too small");
