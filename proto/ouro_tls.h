@@ -67,9 +67,9 @@ struct ouro_tls_options {
  *
  * Context: any thread.
  * Returns: 0 and a context, owned, free with ouro_tls_context_destroy(); -EINVAL for
- *          options that contradict each other; -ENOENT, -EACCES, ... for a file;
- *          OURO_ETLS for what OpenSSL does not accept: no PEM, not the certificate's
- *          key, an encrypted key; -ENOMEM.
+ *          options that contradict each other; -ENOENT, -EACCES, ... for a file or a
+ *          directory; OURO_ETLS for what OpenSSL does not accept: no PEM, not the
+ *          certificate's key, an encrypted key; -ENOMEM.
  */
 OURO_API int ouro_tls_context_create(const struct ouro_tls_options *options,
                                      struct ouro_tls_context **ret_context,

@@ -8,6 +8,7 @@
  *
  * Files and text go the same way: both become a BIO that PEM is read from.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -138,6 +139,21 @@ static int load_identity(SSL_CTX *ssl_context, const struct ouro_tls_options *op
                 : load(ssl_context, use_key, options->key_file, options->key_pem, "key_pem", hint);
 }
 
+/* OpenSSL looks into it when it verifies a peer, and takes one that is not there to be empty. */
+static int load_dir(SSL_CTX *ssl_context, const char *path, struct ouro_tls_hint *hint)
+{
+    DIR *dir = opendir(path);
+
+    if (!dir) {
+        int code = -errno;
+
+        (void) snprintf(hint->text, sizeof(hint->text), "%s: %s", path, ouro_strerror(code));
+        return code;
+    }
+    (void) closedir(dir);
+    return SSL_CTX_load_verify_dir(ssl_context, path) == 1 ? 0 : fail(hint, path);
+}
+
 static int load_trust(SSL_CTX *ssl_context, const struct ouro_tls_options *options,
                       struct ouro_tls_hint *hint)
 {
@@ -148,8 +164,11 @@ static int load_trust(SSL_CTX *ssl_context, const struct ouro_tls_options *optio
     if (code)
         return code;
     ERR_clear_error();
-    if (options->ca_dir && SSL_CTX_load_verify_dir(ssl_context, options->ca_dir) != 1)
-        return fail(hint, options->ca_dir);
+    if (options->ca_dir) {
+        code = load_dir(ssl_context, options->ca_dir, hint);
+        if (code)
+            return code;
+    }
     if (!options->ca_file && !options->ca_pem && !options->ca_dir && !options->insecure &&
         SSL_CTX_set_default_verify_paths(ssl_context) != 1)
         return fail(hint, "the system's trust store");

@@ -1509,6 +1509,8 @@ static void test_contexts_refuse_what_they_cannot_use_and_say_why(void)
         const char *hint;
     } cases[] = {
         {{.ca_file = "/no/such/file"}, -ENOENT, "/no/such/file: No such file"},
+        {{.ca_dir = "/no/such/dir"}, -ENOENT, "/no/such/dir: No such file"},
+        {{.ca_dir = "/dev/null"}, -ENOTDIR, "/dev/null: Not a directory"},
         {{.certificate_file = "/no/such", .key_pem = key}, -ENOENT, "/no/such: No such file"},
         {{.certificate_pem = cert}, -EINVAL, "belong together"},
         {{.key_pem = key}, -EINVAL, "belong together"},
