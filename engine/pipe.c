@@ -44,6 +44,8 @@ ssize_t ouro_splice(int fd_in, int64_t *offset_in, int fd_out, int64_t *offset_o
 
     (void) ouro__dispatcher_task("ouro_splice() needs a task");
     code = ouro__task_interruption();
+    if (!code && len == 0)
+        return 0; /* as splice(2), which looks at nothing else then */
     if (len > TRANSFER_MAX)
         len = TRANSFER_MAX;
     while (!code) {

@@ -333,6 +333,7 @@ static int splice_files(void *arg)
     CU_ASSERT_EQUAL(ouro_splice(fds[0], &from, fd, NULL, 1, 0), -ESPIPE);
     CU_ASSERT_EQUAL(ouro_splice(fds[1], NULL, fd, NULL, 1, 0), -EBADF);
     CU_ASSERT_EQUAL(ouro_splice(-1, NULL, fds[1], NULL, 1, 0), -EBADF);
+    CU_ASSERT_EQUAL(ouro_splice(-1, NULL, fds[1], NULL, 0, 0), 0); /* nothing is nothing */
     CU_ASSERT_EQUAL(ouro_splice(fds[0], NULL, -1, NULL, 1, 0), -EBADF);
     CU_ASSERT_EQUAL(ouro_splice(fd, NULL, fds[1], NULL, 0, 0), 0);
     CU_ASSERT_EQUAL(ouro_close(fds[1]), 0);
