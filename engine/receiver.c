@@ -39,7 +39,7 @@ struct receiver {
     struct list leased;
     struct wait *wait; /* of the task in next() or stop() */
     int fd;
-    int result; /* after `received`: 0 at the end, or an error; NOTHING_YET */
+    int result;          /* after `received`: 0 at the end, or an error; NOTHING_YET */
     uint32_t held_count; /* buffers in `received` and `leased`; for a while above the quota */
     uint16_t quota;
     bool is_counted : 1; /* in the dispatcher's in_flight_count */

@@ -73,13 +73,14 @@ static uint64_t *offset_of(uint64_t *offset)
     return *offset == UINT64_MAX ? NULL : offset;
 }
 
-static int check_readable(const struct sim_socket *socket)
+/* Of a directory nothing can be read, and so much. */
+static int check_readable(const struct sim_socket *socket, uint32_t len)
 {
     if (socket->pipe)
         return ouro__sim_pipe_is_writer(socket) ? -EBADF : 0;
     if (!ouro__sim_file_can_read(socket))
         return -EBADF;
-    return ouro__sim_file_is_dir(socket) ? -EISDIR : 0;
+    return ouro__sim_file_is_dir(socket) && len > 0 ? -EISDIR : 0;
 }
 
 static int check_writable(const struct sim_socket *socket)
@@ -94,7 +95,7 @@ int ouro__sim_file_run_read(struct sim *sim, struct sim_op *op)
     void *buf = ouro__sim_address_of(op->sqe.addr);
     uint64_t offset = op->sqe.off;
     uint32_t len = length_of(op);
-    int code = check_readable(op->socket);
+    int code = check_readable(op->socket, len);
 
     if (code)
         return code;

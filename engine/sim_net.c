@@ -501,6 +501,8 @@ static int check_kind(int domain, int type, int protocol)
         return -EINVAL;
     if (domain != AF_INET && domain != AF_INET6 && domain != AF_UNIX)
         return -EAFNOSUPPORT;
+    if (domain != AF_UNIX && (protocol < 0 || protocol >= IPPROTO_MAX))
+        return -EINVAL;
     if (kind != SOCK_STREAM && kind != SOCK_DGRAM)
         return -ESOCKTNOSUPPORT;
     return protocol == 0 || protocol == own_protocol ? 0 : -EPROTONOSUPPORT;

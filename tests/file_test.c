@@ -666,6 +666,10 @@ static int read_whole_files(void *arg)
     CU_ASSERT_EQUAL(ouro_close(fd), 0);
     CU_ASSERT_EQUAL(ouro_read_file(scratch_path(arg, "no"), 1, &data, &len), -ENOENT);
     CU_ASSERT_EQUAL(ouro_read_file(scratch_path(arg, "."), 1, &data, &len), -EISDIR);
+    fd = ouro_open(scratch_path(arg, "."), O_RDONLY, 0);
+    CU_ASSERT_EQUAL(ouro_pread(fd, bytes, 1, 0), -EISDIR);
+    CU_ASSERT_EQUAL(ouro_pread(fd, bytes, 0, 0), 0); /* that is no directory's business */
+    CU_ASSERT_EQUAL(ouro_close(fd), 0);
     free(bytes);
     return ouro_unlink(path);
 }

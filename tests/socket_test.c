@@ -252,6 +252,8 @@ static int meet_errors(void *arg)
     CU_ASSERT_EQUAL(ouro_poll(fd, POLLIN), -EBADF);
     CU_ASSERT_EQUAL(ouro_close(fd), -EBADF);
     CU_ASSERT_EQUAL(ouro_socket(AF_INET, 999, 0), -EINVAL);
+    CU_ASSERT_EQUAL(ouro_socket(AF_INET, SOCK_RAW, 300), -EINVAL);
+    CU_ASSERT_EQUAL(ouro_socket(AF_INET6, SOCK_STREAM, -1), -EINVAL);
     CU_ASSERT_EQUAL(ouro_listen(&address, 0), -EADDRINUSE);
     CU_ASSERT_EQUAL(ouro_close(listener), 0);
     listener = ouro_listen(&address, 1); /* free again at once */
