@@ -11,6 +11,10 @@
 #include "dispatcher.h"
 #include "ouro_file.h"
 #include "ouro_socket.h"
+#include "ouro_timer.h"
+
+/* How often a socket is tried again of which poll says nothing but POLLERR. */
+#define ERROR_CHECK_NS OURO_MILLISECOND
 
 /* The kernel's limit for one transfer (MAX_RW_COUNT), which also keeps results in an int. */
 #define TRANSFER_MAX ((size_t) 0x7ffff000)
@@ -25,16 +29,28 @@ int ouro_pipe(int ret_fds[2])
 }
 
 /*
+ * Returns 0, or an error. An error alone need not be one that splice tells of: a socket's error
+ * queue has the time stamps of what was sent (MSG_ERRQUEUE), and as long as nobody reads them poll
+ * does not wait.
+ */
+static int wait_for(int fd, unsigned event)
+{
+    int result = ouro_poll(fd, event);
+
+    if (result == POLLERR)
+        return ouro_sleep(ERROR_CHECK_NS);
+    return result < 0 ? result : 0;
+}
+
+/*
  * Waits until the input has something and then until the output takes something. Whichever end it
  * was that could not go on, the task waits for that one; the other's poll returns at once.
  */
 static int wait_for_both(int fd_in, int fd_out)
 {
-    int result = ouro_poll(fd_in, POLLIN);
+    int code = wait_for(fd_in, POLLIN);
 
-    if (result >= 0)
-        result = ouro_poll(fd_out, POLLOUT);
-    return result < 0 ? result : 0;
+    return code ? code : wait_for(fd_out, POLLOUT);
 }
 
 ssize_t ouro_splice(int fd_in, int64_t *offset_in, int fd_out, int64_t *offset_out, size_t len,

@@ -3,6 +3,7 @@
  * pipe_test.c - tests of engine/pipe.c, and of reading and writing pipes
  */
 #include <errno.h>
+#include <linux/net_tstamp.h>
 #include <poll.h>
 #include <stdint.h>
 
@@ -391,6 +392,42 @@ static void test_splice_of_a_cancelled_task_moves_nothing(void)
     CU_ASSERT_EQUAL(run_sim(splice_cancelled, NULL), 0);
 }
 
+static int splice_beside_errors(void *arg)
+{
+    unsigned stamps = SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE;
+    struct ouro_counters before, after;
+    struct ouro_timeout limit;
+    int ends[2], fds[2];
+
+    (void) arg;
+    make_pair(ends);
+    CU_ASSERT_EQUAL(ouro_pipe(fds), 0);
+    CU_ASSERT_EQUAL(ouro_setsockopt(ends[0], SOL_SOCKET, SO_TIMESTAMPING, &stamps, sizeof(stamps)),
+                    0);
+    CU_ASSERT_EQUAL(ouro_send(ends[0], "x", 1, 0), 1);
+    CU_ASSERT_EQUAL(ouro_poll(ends[0], POLLERR), POLLERR); /* when it was sent is in the queue */
+    CU_ASSERT_EQUAL(ouro_stats(&before), 0);
+    ouro_timeout_begin(&limit, 50 * OURO_MILLISECOND);
+    CU_ASSERT_EQUAL(ouro_splice(ends[0], NULL, fds[1], NULL, 1, 0), -ETIMEDOUT);
+    CU_ASSERT_EQUAL(ouro_timeout_end(&limit), -ETIMEDOUT);
+    CU_ASSERT_EQUAL(ouro_stats(&after), 0);
+    CU_ASSERT(after.turns - before.turns < 500);
+    CU_ASSERT_EQUAL(ouro_send(ends[1], "y", 1, 0), 1);
+    CU_ASSERT_EQUAL(ouro_splice(ends[0], NULL, fds[1], NULL, 1, 0), 1);
+    close_pair(ends);
+    close_pair(fds);
+    return 0;
+}
+
+static void test_splice_does_not_spin_for_errors_that_are_none(void)
+{
+    if (!test_kernel_ring()) {
+        TEST_SKIP("there is no kernel ring");
+        return;
+    }
+    CU_ASSERT_EQUAL(run_with(test_kernel_ring(), 0, splice_beside_errors, NULL), 0);
+}
+
 const struct test pipe_tests[] = {
     TEST(test_megabyte_passes_a_pipe_with_a_slow_reader),
     TEST(test_ends_of_a_pipe_tell_what_became_of_the_other),
@@ -401,5 +438,6 @@ const struct test pipe_tests[] = {
     TEST(test_splice_of_files_and_pipes),
     TEST(test_sixteen_spliced_bytes_fill_a_pipe),
     TEST(test_splice_of_a_cancelled_task_moves_nothing),
+    TEST(test_splice_does_not_spin_for_errors_that_are_none),
     TEST_END,
 };
