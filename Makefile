@@ -181,6 +181,7 @@ EXAMPLES = \
 	examples/producer_consumer \
 	examples/race \
 	examples/results \
+	examples/shard_queue \
 	examples/sharded_echo \
 	examples/signals \
 	examples/subprocess \

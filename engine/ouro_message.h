@@ -61,7 +61,16 @@ OURO_API int ouro_post(struct ouro_inbox *inbox, struct ouro_message *message);
 
 /*
  * A mailbox receives messages for tasks that wait for them. It belongs to the loop that it was
- * made on, and lives in the caller's memory. The fields are private.
+ * made on, and lives in the caller's memory, which must be there for as long as anybody may send:
+ * static, or in what outlives ouro_run(), not on the stack of a task that ends before the
+ * senders do. Zeroed memory is a mailbox that takes nothing yet. The fields are private.
+ *
+ * The orderly end, which loses no message, is
+ *
+ *     ouro_mailbox_close(&box);
+ *     while (!ouro_mailbox_receive(&box, &message))   // those that were sent before
+ *         give_back(message);
+ *     ouro_mailbox_done(&box);
  */
 struct ouro_mailbox {
     struct ouro_inbox *inbox;
@@ -69,16 +78,30 @@ struct ouro_mailbox {
     struct {
         void *next, *prev;
     } waiters;
+    unsigned state; /* that other threads touch, atomically */
 };
 
-/* ouro_mailbox_init - an empty mailbox of the running loop. Context: loop thread. */
+/* ouro_mailbox_init - an empty, open mailbox of the running loop. Context: loop thread. */
 OURO_API void ouro_mailbox_init(struct ouro_mailbox *mailbox);
 
 /*
- * ouro_mailbox_done - the end of a mailbox: it is empty, and nobody waits or will send
+ * ouro_mailbox_close - take no more messages
  *
- * Context: the mailbox's loop thread. Messages that nobody received end the process, since their
- * memory would be lost.
+ * What was sent before can still be received. Tasks that wait are told when nothing is left.
+ * Closing again does nothing.
+ *
+ * Context: the mailbox's loop thread.
+ */
+OURO_API void ouro_mailbox_close(struct ouro_mailbox *mailbox);
+
+/*
+ * ouro_mailbox_done - the end of a mailbox: it is closed, if it was not, and gives its inbox back
+ *
+ * Messages that nobody received, those on their way included, and tasks that wait end the
+ * process, since their memory would be lost. As long as the mailbox's memory is there, and is not
+ * used again, a send is refused.
+ *
+ * Context: the mailbox's loop thread.
  */
 OURO_API void ouro_mailbox_done(struct ouro_mailbox *mailbox);
 
@@ -86,7 +109,12 @@ OURO_API void ouro_mailbox_done(struct ouro_mailbox *mailbox);
  * ouro_mailbox_send - post a message to a mailbox
  * @message: `deliver` need not be set; otherwise as for ouro_post()
  *
- * Context, returns: as ouro_post(). The mailbox must outlive the delivery.
+ * A thread without a loop that sends holds a reference to the loop's inbox (ouro_inbox_ref()) until
+ * the call has returned, or is joined before the loop ends. Shards need not.
+ *
+ * Context: as ouro_post().
+ * Returns: 0; -ESHUTDOWN when the mailbox is not open (not yet, closed, or done), or its loop has
+ *          ended: the message is still the caller's.
  */
 OURO_API int ouro_mailbox_send(struct ouro_mailbox *mailbox, struct ouro_message *message);
 
@@ -94,13 +122,24 @@ OURO_API int ouro_mailbox_send(struct ouro_mailbox *mailbox, struct ouro_message
  * ouro_mailbox_receive - wait for the next message
  *
  * Tasks that wait are served in the order in which they came. A message that raced an
- * interruption is received, and the interruption fails the next call.
+ * interruption is received, and the interruption fails the next call. From a closed mailbox it is a
+ * clean-up call: never interrupted, and it waits at most for messages on their way.
  *
  * Context: task of the mailbox's loop, may suspend.
- * Returns: 0; -ECANCELED, -ETIMEDOUT.
+ * Returns: 0; OURO_EEOF when the mailbox is closed and nothing is left; -ECANCELED, -ETIMEDOUT.
  */
 OURO_API OURO_TASK int ouro_mailbox_receive(struct ouro_mailbox *mailbox,
                                             struct ouro_message **ret_message);
+
+/*
+ * ouro_mailbox_try_receive - the next message, if there is one
+ *
+ * Context: the mailbox's loop thread.
+ * Returns: 0; -EAGAIN when there is none now; OURO_EEOF when the mailbox is closed and nothing
+ *          is left, not on its way either.
+ */
+OURO_API int ouro_mailbox_try_receive(struct ouro_mailbox *mailbox,
+                                      struct ouro_message **ret_message);
 
 OURO_END_DECLS
 

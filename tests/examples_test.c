@@ -988,6 +988,38 @@ static void test_sharded_echo_serves_on_all_shards_until_a_signal(void)
     free(output);
 }
 
+static void test_shard_queue_counts_the_primes(void)
+{
+    struct output *output = calloc(1, sizeof(*output));
+    const char *const argv[] = {"shard_queue", "--shards", "3", "100000", NULL};
+
+    CU_ASSERT_FATAL(output && run(output, argv));
+    CU_ASSERT_PTR_NOT_NULL(strstr(output->out, "9592 primes below 100000\n"));
+    CU_ASSERT_STRING_EQUAL(output->err, "");
+    CU_ASSERT_EQUAL(output->status, 0);
+    free(output);
+}
+
+static void test_shard_queue_ends_in_order_while_messages_are_on_their_way(void)
+{
+    struct output *output = calloc(1, sizeof(*output));
+    const char *const argv[] = {"shard_queue", "--shards", "4", "1000000000000", NULL};
+    struct program program;
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(output);
+    for (int i = 0; i < 10; i++) {
+        memset(output, 0, sizeof(*output));
+        CU_ASSERT_FATAL(start(&program, argv, false));
+        read_lines(&program, output, 1);
+        (void) kill(program.pid, SIGINT);
+        finish(&program, output);
+        CU_ASSERT_PTR_NOT_NULL(strstr(output->out, "primes below"));
+        CU_ASSERT_STRING_EQUAL(output->err, "");
+        CU_ASSERT_EQUAL(output->status, 0);
+    }
+    free(output);
+}
+
 static void test_sharded_echo_says_that_its_port_is_in_use(void)
 {
     struct output *output = calloc(1, sizeof(*output));
@@ -1174,6 +1206,8 @@ const struct test examples_tests[] = {
     TEST(test_embed_poll_talks_with_a_foreign_loop),
     TEST(test_sharded_echo_serves_on_all_shards_until_a_signal),
     TEST(test_sharded_echo_says_that_its_port_is_in_use),
+    TEST(test_shard_queue_counts_the_primes),
+    TEST(test_shard_queue_ends_in_order_while_messages_are_on_their_way),
     TEST(test_multi_process_replaces_a_worker_that_was_killed),
     TEST(test_multi_process_lets_connections_finish),
     TEST(test_multi_process_waits_for_connections_only_so_long),
