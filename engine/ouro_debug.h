@@ -9,6 +9,7 @@
 #define OURO_DEBUG_H
 
 #include "ouro_base.h"
+#include "ouro_task.h"
 
 OURO_BEGIN_DECLS
 
@@ -39,6 +40,18 @@ OURO_API int ouro_dump(int fd);
  * Returns: bytes; 0 outside a task.
  */
 OURO_API size_t ouro_stack_high_water(void);
+
+/*
+ * ouro_misuse - end the process, because a rule of an interface was broken
+ * @meaning: what was done wrong, in a sentence without its full stop
+ * @other:   a task that has to do with it, besides the running one; 0: none
+ *
+ * For libraries on top of this one: writes the sentence and the names of the tasks to stderr, as
+ * the engine's own checks do, and calls abort(3).
+ *
+ * Context: any thread.
+ */
+__attribute__((noreturn, cold)) OURO_API void ouro_misuse(const char *meaning, ouro_task_id other);
 
 OURO_END_DECLS
 

@@ -7,7 +7,10 @@
  * order. Each has a read buffer, for looking at bytes before taking them, and a write
  * buffer, for putting small pieces together; both are made when they are first used.
  *
- * One task at a time may read from a stream and one may write; that can be two tasks.
+ * One task at a time may read from a stream and one may write; that can be two tasks. Who closes it
+ * must be the only one left: a call that finds another task in the stream ends the process with
+ * the names of both. The recipe is to let one task own the stream, the reader usually: others cancel
+ * it, and when its read fails it closes. Or join the tasks that use it, then close.
  */
 #ifndef OURO_STREAM_H
 #define OURO_STREAM_H
@@ -20,6 +23,7 @@
 #include "ouro_address.h"
 #include "ouro_base.h"
 #include "ouro_lease.h"
+#include "ouro_task.h"
 
 OURO_BEGIN_DECLS
 
@@ -78,13 +82,14 @@ struct ouro_stream_extras; /* private */
 /* The fields are for ouro_stream_*() alone. */
 struct ouro_stream {
     const struct ouro_stream_ops *ops;
-    char *in; /* bytes in_start to in_end have been read and not consumed */
-    size_t in_start;
-    size_t in_end;
-    size_t in_size;
+    char *in;  /* bytes in_start to in_end have been read and not consumed */
     char *out; /* the first out_len bytes have been written and not flushed */
-    size_t out_len;
+    uint32_t in_start;
+    uint32_t in_end;
+    uint32_t in_size;
+    uint32_t out_len;
     struct ouro_stream_extras *extras; /* what was set for it; NULL: nothing */
+    ouro_task_id reader, writer;       /* the tasks that are in such a call now; 0: none */
 };
 
 /* No buffer grows beyond this; a call that would need more fails with OURO_ELIMIT. */
@@ -278,7 +283,8 @@ OURO_API OURO_TASK int ouro_stream_shutdown_write(struct ouro_stream *stream);
  * ouro_stream_close - end a stream and all below it, and free it
  * @stream: NULL is allowed and does nothing
  *
- * What was not flushed is dropped.
+ * What was not flushed is dropped. No other task may be in a call with the stream: that ends the
+ * process.
  *
  * Context: task, may suspend; a clean-up call: it is never interrupted. The stream is
  *          gone when it returns, whatever it returns.

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ouro_debug.h"
 #include "ouro_socket.h"
 #include "ouro_stream.h"
 #include "ouro_task.h"
@@ -85,6 +86,27 @@ int ouro_stream_peer(struct ouro_stream *stream, struct ouro_address *ret_addres
     return stream->ops->peer ? stream->ops->peer(stream, ret_address) : -ENOTSUP;
 }
 
+/* --- who uses it --------------------------------------------------------------------------- */
+
+static const char second_reader[] = "a stream is read by two tasks at once";
+static const char second_writer[] = "a stream is written to by two tasks at once";
+
+/* `user` is the reader or the writer from now on, until it is set to 0 again. */
+static void begin_use(ouro_task_id *user, const char *second_user)
+{
+    if (__builtin_expect(*user != 0, 0))
+        ouro_misuse(second_user, *user);
+    *user = ouro_self();
+}
+
+static void check_unused(const struct ouro_stream *stream)
+{
+    if (stream->reader)
+        ouro_misuse("ouro_stream_close() of a stream that another task reads from", stream->reader);
+    if (stream->writer)
+        ouro_misuse("ouro_stream_close() of a stream that another task writes to", stream->writer);
+}
+
 /* --- limits ------------------------------------------------------------------------------ */
 
 /* What is left of a budget: 0 is "unlimited" to the caller, so what is used up is this. */
@@ -144,7 +166,7 @@ static size_t spend_read(struct ouro_stream *stream, ssize_t result)
 }
 
 /* The stream's own read, within the limits. */
-static ssize_t read_below(struct ouro_stream *stream, void *buf, size_t len)
+static ssize_t read_limited(struct ouro_stream *stream, void *buf, size_t len)
 {
     struct ouro_stream_limits *limits = limits_of(stream);
     struct ouro_timeout limit;
@@ -177,8 +199,18 @@ static bool is_near_limit(const struct ouro_stream *stream)
     return limits && limits->read_bytes_max && limits->read_bytes_max < OURO_STREAM_BUFFER_MAX;
 }
 
+static ssize_t read_below(struct ouro_stream *stream, void *buf, size_t len)
+{
+    ssize_t result;
+
+    begin_use(&stream->reader, second_reader);
+    result = read_limited(stream, buf, len);
+    stream->reader = 0;
+    return result;
+}
+
 /* Likewise. */
-static ssize_t lease_below(struct ouro_stream *stream, struct ouro_lease *ret_lease)
+static ssize_t lease_limited(struct ouro_stream *stream, struct ouro_lease *ret_lease)
 {
     struct ouro_stream_limits *limits = limits_of(stream);
     struct ouro_timeout limit;
@@ -199,6 +231,16 @@ static ssize_t lease_below(struct ouro_stream *stream, struct ouro_lease *ret_le
     return (ssize_t) ret_lease->len;
 }
 
+static ssize_t lease_below(struct ouro_stream *stream, struct ouro_lease *ret_lease)
+{
+    ssize_t result;
+
+    begin_use(&stream->reader, second_reader);
+    result = lease_limited(stream, ret_lease);
+    stream->reader = 0;
+    return result;
+}
+
 /* One part after the other, by way of whatever the stream has. */
 static int write_parts(struct ouro_stream *stream, const struct iovec *parts, size_t count)
 {
@@ -213,7 +255,7 @@ static int write_parts(struct ouro_stream *stream, const struct iovec *parts, si
 }
 
 /* The stream's own write, within the limits. */
-static int write_below(struct ouro_stream *stream, const struct iovec *parts, size_t count)
+static int write_limited(struct ouro_stream *stream, const struct iovec *parts, size_t count)
 {
     struct ouro_stream_limits *limits = limits_of(stream);
     struct ouro_timeout limit;
@@ -233,6 +275,16 @@ static int write_below(struct ouro_stream *stream, const struct iovec *parts, si
     code = write_parts(stream, parts, count);
     if (is_limited)
         (void) ouro_timeout_end(&limit);
+    return code;
+}
+
+static int write_below(struct ouro_stream *stream, const struct iovec *parts, size_t count)
+{
+    int code;
+
+    begin_use(&stream->writer, second_writer);
+    code = write_limited(stream, parts, count);
+    stream->writer = 0;
     return code;
 }
 
@@ -412,8 +464,10 @@ static ssize_t copy_to_lease(struct ouro_stream *stream, struct ouro_lease *ret_
 
     if (result <= 0)
         return result;
+    begin_use(&stream->reader, second_reader); /* it waits for a buffer */
     result =
         ouro_lease_copy(stream->in + stream->in_start, ouro_stream_buffered(stream), ret_lease);
+    stream->reader = 0;
     if (result > 0)
         ouro_stream_consume(stream, (size_t) result);
     return result;
@@ -544,12 +598,20 @@ int ouro_stream_shutdown_write(struct ouro_stream *stream)
 {
     int code = ouro_stream_flush(stream);
 
-    return code ? code : stream->ops->shutdown_write(stream);
+    if (code)
+        return code;
+    begin_use(&stream->writer, second_writer);
+    code = stream->ops->shutdown_write(stream);
+    stream->writer = 0;
+    return code;
 }
 
 int ouro_stream_close(struct ouro_stream *stream)
 {
-    return stream ? stream->ops->close(stream) : 0;
+    if (!stream)
+        return 0;
+    check_unused(stream);
+    return stream->ops->close(stream);
 }
 
 int ouro_stream_fd(struct ouro_stream *stream)
@@ -563,9 +625,12 @@ int ouro_stream_detach(struct ouro_stream *stream)
 {
     int code = ouro_checkpoint(); /* an interrupted call begins nothing */
 
-    if (code)
+    if (code || !stream->ops->detach)
         return code;
-    return stream->ops->detach ? stream->ops->detach(stream) : 0;
+    begin_use(&stream->reader, second_reader);
+    code = stream->ops->detach(stream);
+    stream->reader = 0;
+    return code;
 }
 
 /* --- sockets ----------------------------------------------------------------------------- */

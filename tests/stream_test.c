@@ -9,10 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ouro.h"
+#include "check.h"
+#include "loop.h"
 #include "ouro_stream.h"
-
-#include "test.h"
 
 static void on_all_rings(ouro_task_fn *fn)
 {
@@ -27,19 +26,8 @@ static void on_all_rings(ouro_task_fn *fn)
     }
 }
 
-static int listen_locally(struct ouro_address *ret_address)
-{
-    int fd = ouro_address_parse("127.0.0.1:0", -1, ret_address);
-
-    if (!fd)
-        fd = ouro_listen(ret_address, 0);
-    if (fd >= 0)
-        CU_ASSERT_EQUAL(ouro_getsockname(fd, ret_address), 0);
-    return fd;
-}
-
 /* Two streams that are connected; a connect needs no accept to succeed. */
-static int make_pair(struct ouro_stream *ends[2])
+static int connect_streams(struct ouro_stream *ends[2])
 {
     struct ouro_address address;
     int listener = listen_locally(&address);
@@ -57,7 +45,7 @@ static int make_pair(struct ouro_stream *ends[2])
     return ouro_stream_socket_take(fd, &ends[1]);
 }
 
-static void close_pair(struct ouro_stream *ends[2])
+static void close_streams(struct ouro_stream *ends[2])
 {
     CU_ASSERT_EQUAL(ouro_stream_close(ends[0]), 0);
     CU_ASSERT_EQUAL(ouro_stream_close(ends[1]), 0);
@@ -75,7 +63,7 @@ static int read_to_the_end(void *arg)
     struct ouro_stream *ends[2];
     char buf[16];
     size_t len;
-    int code = make_pair(ends);
+    int code = connect_streams(ends);
 
     (void) arg;
     if (code)
@@ -90,7 +78,7 @@ static int read_to_the_end(void *arg)
     CU_ASSERT_EQUAL(ouro_stream_read(ends[1], buf, sizeof(buf)), 0);
     CU_ASSERT_EQUAL(ouro_stream_read(ends[1], buf, sizeof(buf)), 0);
     CU_ASSERT_EQUAL(ouro_stream_read_exact(ends[1], buf, 0, NULL), 0);
-    close_pair(ends);
+    close_streams(ends);
     return 0;
 }
 
@@ -104,7 +92,7 @@ static int peek_and_consume(void *arg)
     struct ouro_stream *ends[2];
     const char *data;
     char buf[16];
-    int code = make_pair(ends);
+    int code = connect_streams(ends);
 
     (void) arg;
     if (code)
@@ -123,7 +111,7 @@ static int peek_and_consume(void *arg)
     CU_ASSERT_EQUAL(ouro_stream_peek(ends[1], 1, &data), 0);
     CU_ASSERT(ouro_stream_fd(ends[1]) >= 0);
     CU_ASSERT_EQUAL(ouro_stream_peek(ends[1], OURO_STREAM_BUFFER_MAX + 1, &data), OURO_ELIMIT);
-    close_pair(ends);
+    close_streams(ends);
     return 0;
 }
 
@@ -136,7 +124,7 @@ static int push_bytes_back(void *arg)
 {
     struct ouro_stream *ends[2];
     char buf[16];
-    int code = make_pair(ends);
+    int code = connect_streams(ends);
 
     (void) arg;
     if (code)
@@ -152,7 +140,7 @@ static int push_bytes_back(void *arg)
     CU_ASSERT_EQUAL(ouro_stream_read_exact(ends[1], buf, 10, NULL), 0);
     CU_ASSERT_EQUAL(memcmp(buf, "0123abcdef", 10), 0);
     CU_ASSERT_EQUAL(ouro_stream_push_back(ends[1], buf, OURO_STREAM_BUFFER_MAX + 1), OURO_ELIMIT);
-    close_pair(ends);
+    close_streams(ends);
     return 0;
 }
 
@@ -167,7 +155,7 @@ static int push_own_bytes_back(void *arg)
     struct ouro_stream *ends[2];
     const char *data;
     char buf[16];
-    int code = make_pair(ends);
+    int code = connect_streams(ends);
 
     (void) arg;
     if (code)
@@ -190,7 +178,7 @@ static int push_own_bytes_back(void *arg)
     CU_ASSERT_EQUAL(ouro_stream_push_back(ends[1], data, 6), 0); /* it has to move */
     CU_ASSERT_EQUAL(ouro_stream_read_exact(ends[1], buf, 10, NULL), 0);
     CU_ASSERT_EQUAL(memcmp(buf, "abcdefcdef", 10), 0);
-    close_pair(ends);
+    close_streams(ends);
     return 0;
 }
 
@@ -203,7 +191,7 @@ static int read_lines(void *arg)
 {
     struct ouro_stream *ends[2];
     const char *data;
-    int code = make_pair(ends);
+    int code = connect_streams(ends);
 
     (void) arg;
     if (code)
@@ -221,7 +209,7 @@ static int read_lines(void *arg)
     CU_ASSERT_EQUAL(ouro_stream_peek(ends[1], 3, &data), 3); /* nothing was taken */
     ouro_stream_consume(ends[1], 3);
     CU_ASSERT_EQUAL(ouro_stream_read_until(ends[1], "\r\n", 2, 100, &data), 0);
-    close_pair(ends);
+    close_streams(ends);
     return 0;
 }
 
@@ -268,7 +256,7 @@ static int move_volume(void *arg)
     unsigned char buf[10000];
     size_t done = 0, wrong = 0;
     ssize_t len;
-    int code = make_pair(ends);
+    int code = connect_streams(ends);
 
     (void) arg;
     if (code)
@@ -283,7 +271,7 @@ static int move_volume(void *arg)
     CU_ASSERT_EQUAL(done, VOLUME);
     CU_ASSERT_EQUAL(wrong, 0);
     CU_ASSERT_EQUAL(ouro_group_wait(&group), 0);
-    close_pair(ends);
+    close_streams(ends);
     return 0;
 }
 
@@ -298,7 +286,7 @@ static int find_far_delimiter(void *arg)
     struct ouro_group group;
     const char *data;
     ssize_t len;
-    int code = make_pair(ends);
+    int code = connect_streams(ends);
 
     (void) arg;
     if (code)
@@ -313,7 +301,7 @@ static int find_far_delimiter(void *arg)
         CU_ASSERT_EQUAL((unsigned char) data[i], pattern(i));
     ouro_group_cancel(&group);
     CU_ASSERT_EQUAL(ouro_group_wait(&group), 0);
-    close_pair(ends);
+    close_streams(ends);
     return 0;
 }
 
@@ -326,7 +314,7 @@ static int buffer_small_writes(void *arg)
 {
     struct ouro_stream *ends[2];
     char buf[8];
-    int code = make_pair(ends);
+    int code = connect_streams(ends);
 
     (void) arg;
     if (code)
@@ -341,7 +329,7 @@ static int buffer_small_writes(void *arg)
     CU_ASSERT_EQUAL(ouro_stream_flush(ends[0]), 0);
     CU_ASSERT_EQUAL(ouro_stream_read_exact(ends[1], buf, 6, NULL), 0);
     CU_ASSERT_EQUAL(memcmp(buf, "abcdef", 6), 0);
-    close_pair(ends);
+    close_streams(ends);
     return 0;
 }
 
@@ -357,7 +345,7 @@ static int time_out_a_read(void *arg)
     struct ouro_stream *ends[2];
     struct ouro_timeout limit;
     char buf[8];
-    int code = make_pair(ends);
+    int code = connect_streams(ends);
 
     (void) arg;
     if (code)
@@ -370,7 +358,7 @@ static int time_out_a_read(void *arg)
     send_text(ends[0], "cd"); /* the stream is as good as before */
     CU_ASSERT_EQUAL(ouro_stream_read_exact(ends[1], buf, 2, NULL), 0);
     CU_ASSERT_EQUAL(memcmp(buf, "cd", 2), 0);
-    close_pair(ends);
+    close_streams(ends);
     return 0;
 }
 
@@ -383,7 +371,7 @@ static int close_although_cancelled(void *arg)
 {
     struct ouro_stream *ends[2];
     const char *data;
-    int code = make_pair(ends);
+    int code = connect_streams(ends);
 
     (void) arg;
     if (code)
@@ -392,7 +380,7 @@ static int close_although_cancelled(void *arg)
     CU_ASSERT_EQUAL(ouro_stream_peek(ends[0], 1, &data), -ECANCELED);
     CU_ASSERT_EQUAL(ouro_stream_write(ends[0], "lost", 4), 0);
     CU_ASSERT_EQUAL(ouro_stream_flush(ends[0]), -ECANCELED);
-    close_pair(ends);
+    close_streams(ends);
     CU_ASSERT_EQUAL(ouro_stream_close(NULL), 0);
     return 0;
 }
@@ -430,7 +418,7 @@ static int mix_leases_with_reads(void *arg)
     struct ouro_lease lease;
     const char *data;
     char buf[16];
-    int code = make_pair(ends);
+    int code = connect_streams(ends);
 
     (void) arg;
     if (code)
@@ -454,7 +442,7 @@ static int mix_leases_with_reads(void *arg)
     CU_ASSERT_EQUAL(ouro_stream_read(ends[1], buf, sizeof(buf)), 0);
     CU_ASSERT_EQUAL(ouro_stream_push_back(ends[1], "again", 5), 0);
     CU_ASSERT(leases(ends[1], "again"));
-    close_pair(ends);
+    close_streams(ends);
     return 0;
 }
 
@@ -467,7 +455,7 @@ static int keep_lease_of_closed_stream(void *arg)
 {
     struct ouro_stream *ends[2];
     struct ouro_lease lease;
-    int code = make_pair(ends);
+    int code = connect_streams(ends);
 
     (void) arg;
     if (code)
@@ -475,7 +463,7 @@ static int keep_lease_of_closed_stream(void *arg)
     send_text(ends[0], "x");
     CU_ASSERT_EQUAL(ouro_stream_read_lease(ends[1], &lease), 1);
     send_text(ends[0], "not read");
-    close_pair(ends);
+    close_streams(ends);
     CU_ASSERT_EQUAL(lease.data[0], 'x');
     ouro_lease_release(&lease);
     return 0;
@@ -529,7 +517,7 @@ static int move_volume_in_all_ways(void *arg)
     unsigned char buf[20000];
     size_t done = 0, wrong = 0;
     ssize_t len;
-    int code = make_pair(ends);
+    int code = connect_streams(ends);
 
     (void) arg;
     if (code)
@@ -546,7 +534,7 @@ static int move_volume_in_all_ways(void *arg)
     CU_ASSERT_EQUAL(done, VOLUME);
     CU_ASSERT_EQUAL(wrong, 0);
     CU_ASSERT_EQUAL(ouro_group_wait(&group), 0);
-    close_pair(ends);
+    close_streams(ends);
     return 0;
 }
 
@@ -560,7 +548,7 @@ static int detach_for_the_fd(void *arg)
     struct ouro_stream *ends[2];
     char buf[32];
     size_t len;
-    int fd, code = make_pair(ends);
+    int fd, code = connect_streams(ends);
 
     (void) arg;
     if (code)
@@ -581,7 +569,7 @@ static int detach_for_the_fd(void *arg)
     CU_ASSERT_EQUAL(memcmp(buf, "cdef", 4), 0);
     send_text(ends[0], "g");
     CU_ASSERT(leases(ends[1], "g"));
-    close_pair(ends);
+    close_streams(ends);
     return 0;
 }
 
@@ -596,7 +584,7 @@ static int detach_with_an_error(void *arg)
     struct ouro_stream *ends[2];
     struct ouro_lease lease;
     char byte;
-    int code = make_pair(ends);
+    int code = connect_streams(ends);
 
     (void) arg;
     if (code)
@@ -624,7 +612,7 @@ static int time_out_a_lease(void *arg)
     struct ouro_stream *ends[2];
     struct ouro_timeout limit;
     struct ouro_lease lease;
-    int code = make_pair(ends);
+    int code = connect_streams(ends);
 
     (void) arg;
     if (code)
@@ -635,7 +623,7 @@ static int time_out_a_lease(void *arg)
     send_text(ends[0], "late");
     CU_ASSERT_EQUAL(ouro_sleep(OURO_MILLISECOND), 0); /* received although nobody waits */
     CU_ASSERT(leases(ends[1], "late"));
-    close_pair(ends);
+    close_streams(ends);
     return 0;
 }
 
@@ -696,7 +684,7 @@ static int send_parts_by_a_socket(void *arg)
     const struct iovec small[] = {{.iov_base = "b", .iov_len = 1}, {.iov_base = "c", .iov_len = 1}};
     struct ouro_stream *ends[2];
     char buf[3];
-    int code = make_pair(ends);
+    int code = connect_streams(ends);
 
     (void) arg;
     if (code)
@@ -707,7 +695,7 @@ static int send_parts_by_a_socket(void *arg)
     CU_ASSERT_EQUAL(memcmp(buf, "abc", 3), 0);
     CU_ASSERT_EQUAL(ouro_stream_writev_all(ends[0], small, 0), 0);
     CU_ASSERT_EQUAL(receive_parts(ends[0], ends[1], false), 0);
-    close_pair(ends);
+    close_streams(ends);
     return 0;
 }
 
@@ -734,13 +722,13 @@ static int count_calls_of_parts(void *arg)
 {
     const struct iovec parts[] = {{.iov_base = "b", .iov_len = 1}, {.iov_base = "c", .iov_len = 1}};
     struct ouro_stream *ends[2];
-    int code = make_pair(ends);
+    int code = connect_streams(ends);
 
     (void) arg;
     if (code)
         return code;
     CU_ASSERT(count_calls(ends[0], parts, 2) < count_calls(ends[0], parts, 1) + WRITES / 2);
-    close_pair(ends);
+    close_streams(ends);
     return 0;
 }
 
@@ -829,7 +817,7 @@ static int stack_streams(void *arg)
     struct ouro_stream *ends[2], *top;
     const char *data;
     char buf[8];
-    int code = make_pair(ends);
+    int code = connect_streams(ends);
 
     (void) arg;
     if (code)
@@ -851,8 +839,8 @@ static int stack_streams(void *arg)
     CU_ASSERT_EQUAL(ouro_stream_push_back(top, "c", 1), 0);
     CU_ASSERT(leases(top, "c"));
     ends[1] = top;
-    close_pair(ends);
-    code = make_pair(ends);
+    close_streams(ends);
+    code = connect_streams(ends);
     if (code)
         return code;
     top = put_inverter_on(ends[0]);
@@ -860,7 +848,7 @@ static int stack_streams(void *arg)
         return -ENOMEM;
     CU_ASSERT_EQUAL(receive_parts(top, ends[1], true), 0);
     ends[0] = top;
-    close_pair(ends);
+    close_streams(ends);
     return 0;
 }
 
@@ -880,7 +868,7 @@ static int limit_time(void *arg)
     struct ouro_stream *ends[2];
     struct ouro_lease lease;
     char byte;
-    int code = make_pair(ends);
+    int code = connect_streams(ends);
 
     (void) arg;
     if (code)
@@ -899,7 +887,7 @@ static int limit_time(void *arg)
     CU_ASSERT_EQUAL(ouro_stream_detach(ends[1]), 0);
     CU_ASSERT_EQUAL(ouro_stream_write_all(ends[0], much, sizeof(much)), -ETIMEDOUT);
     CU_ASSERT_EQUAL(ouro_yield(), 0); /* the task itself was not interrupted */
-    close_pair(ends);
+    close_streams(ends);
     return 0;
 }
 
@@ -914,7 +902,7 @@ static int limit_bytes(void *arg)
     struct ouro_stream *ends[2], *top;
     struct ouro_lease lease;
     char large[9000];
-    int code = make_pair(ends);
+    int code = connect_streams(ends);
 
     (void) arg;
     if (code)
@@ -943,7 +931,7 @@ static int limit_bytes(void *arg)
         return -ENOMEM;
     CU_ASSERT_EQUAL(ouro_stream_read(top, large, 1), OURO_ELIMIT); /* also from above */
     ends[1] = top;
-    close_pair(ends);
+    close_streams(ends);
     return 0;
 }
 
@@ -977,7 +965,7 @@ static int change_limits_of_a_read(void *arg)
                                                      .read_bytes_max = UINT64_MAX,
                                                      .write_bytes_max = UINT64_MAX};
     struct ouro_stream *ends[2];
-    int code = make_pair(ends);
+    int code = connect_streams(ends);
 
     (void) arg;
     if (code)
@@ -995,7 +983,7 @@ static int change_limits_of_a_read(void *arg)
         CU_ASSERT_EQUAL(ouro_join(id, NULL), 0);
         CU_ASSERT_EQUAL(reader.result, 1);
     }
-    close_pair(ends);
+    close_streams(ends);
     return 0;
 }
 
@@ -1019,7 +1007,7 @@ static int ask_for_peers(void *arg)
     struct ouro_address own, other, wrong;
     struct ouro_stream *ends[2], *top;
     char text[OURO_ADDRESS_TEXT_MAX];
-    int code = make_pair(ends);
+    int code = connect_streams(ends);
 
     (void) arg;
     if (code)
@@ -1049,7 +1037,7 @@ static int ask_for_peers(void *arg)
     CU_ASSERT_EQUAL(ouro_stream_set_peer(top, &other), 0);
     CU_ASSERT(has_peer(top, "[2001:db8::1]:77"));
     ends[1] = top;
-    close_pair(ends);
+    close_streams(ends);
     return 0;
 }
 
@@ -1061,6 +1049,127 @@ static void test_peer_is_the_sockets_or_what_was_set(void)
 static void test_stream_is_a_cache_line(void)
 {
     CU_ASSERT(sizeof(struct ouro_stream) <= 64);
+}
+
+/* --- one reader, one writer, and nobody at the end ------------------------------------------- */
+
+static int read_a_byte(void *arg)
+{
+    char byte;
+
+    return (int) ouro_stream_read(arg, &byte, 1);
+}
+
+static int read_leases(void *arg)
+{
+    struct ouro_lease lease;
+
+    return (int) ouro_stream_read_lease(arg, &lease);
+}
+
+static int write_for_ever(void *arg)
+{
+    static char zeros[65536];
+    int code;
+
+    do
+        code = ouro_stream_write_all(arg, zeros, sizeof(zeros));
+    while (!code);
+    return code;
+}
+
+/* The first stream, with another task in it. */
+static struct ouro_stream *with_a_task(ouro_task_fn *fn, const char *name)
+{
+    const struct ouro_spawn_options options = {.name = name};
+    struct ouro_stream *ends[2];
+
+    if (connect_streams(ends))
+        return NULL;
+    (void) ouro_spawn_with(fn, ends[0], &options);
+    (void) ouro_sleep(OURO_SECOND);
+    return ends[0];
+}
+
+static int close_below_a_reader(void *arg)
+{
+    (void) arg;
+    return ouro_stream_close(with_a_task(read_a_byte, "the reader"));
+}
+
+static int close_below_a_lease(void *arg)
+{
+    (void) arg;
+    return ouro_stream_close(with_a_task(read_leases, "the reader"));
+}
+
+static int close_below_a_writer(void *arg)
+{
+    (void) arg;
+    return ouro_stream_close(with_a_task(write_for_ever, "the writer"));
+}
+
+static int read_beside_a_reader(void *arg)
+{
+    (void) arg;
+    return read_leases(with_a_task(read_a_byte, "the reader"));
+}
+
+static int write_beside_a_writer(void *arg)
+{
+    (void) arg;
+    return ouro_stream_shutdown_write(with_a_task(write_for_ever, "the writer"));
+}
+
+static void test_tasks_that_get_in_each_others_way_are_named(void)
+{
+    static const struct {
+        ouro_task_fn *fn;
+        const char *meaning, *other;
+    } cases[] = {
+        {close_below_a_reader, "of a stream that another task reads from", "\"the reader\""},
+        {close_below_a_lease, "of a stream that another task reads from", "\"the reader\""},
+        {close_below_a_writer, "of a stream that another task writes to", "\"the writer\""},
+        {read_beside_a_reader, "a stream is read by two tasks", "\"the reader\""},
+        {write_beside_a_writer, "a stream is written to by two tasks", "\"the writer\""},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        CU_ASSERT(is_checked(cases[i].fn, cases[i].meaning));
+        CU_ASSERT(is_checked(cases[i].fn, cases[i].other));
+        CU_ASSERT(is_checked(cases[i].fn, "in task \"main\""));
+    }
+}
+
+/* The recipe of ouro_stream.h. */
+static int read_until_cancelled(void *arg)
+{
+    int code = read_a_byte(arg);
+
+    return ouro_stream_close(arg) ? 1 : code;
+}
+
+static int cancel_the_reader(void *arg)
+{
+    struct ouro_stream *ends[2];
+    ouro_task_id id;
+    int result = 0;
+
+    (void) arg;
+    if (connect_streams(ends))
+        return 1;
+    id = ouro_spawn(read_until_cancelled, ends[0]);
+    CU_ASSERT_EQUAL(ouro_sleep(OURO_MILLISECOND), 0);
+    CU_ASSERT_EQUAL(ouro_stream_write_all(ends[0], "bye", 3), 0); /* beside the reader */
+    CU_ASSERT_EQUAL(ouro_cancel_join(id, &result), 0);
+    CU_ASSERT_EQUAL(result, -ECANCELED);
+    CU_ASSERT_EQUAL(ouro_stream_close(ends[1]), 0);
+    return 0;
+}
+
+static void test_cancelled_reader_closes_the_stream(void)
+{
+    on_all_rings(cancel_the_reader);
 }
 
 /* --- dialing ----------------------------------------------------------------------------- */
@@ -1181,6 +1290,8 @@ const struct test stream_tests[] = {
     TEST(test_limits_can_be_changed_while_somebody_reads),
     TEST(test_peer_is_the_sockets_or_what_was_set),
     TEST(test_stream_is_a_cache_line),
+    TEST(test_tasks_that_get_in_each_others_way_are_named),
+    TEST(test_cancelled_reader_closes_the_stream),
     TEST(test_dial_says_why_it_failed),
     TEST(test_dial_tries_one_address_after_the_other),
     TEST(test_dial_knows_unix_sockets),
