@@ -600,6 +600,7 @@ check-install:
 	@set -e; program=$(INSTALL_CHECK)/program; \
 	export LD_LIBRARY_PATH=$(INSTALL_CHECK)/lib PKG_CONFIG_PATH=$(INSTALL_CHECK)/lib/pkgconfig; \
 	set -x; \
+	for name in ouro ouro-proto; do pkg-config --cflags $$name | grep -e -fstack-clash-protection; done; \
 	$(CC) examples/http_server.c $$(pkg-config --cflags --libs ouro-proto) -o $$program; \
 	$(CC) examples/hello.c $$(pkg-config --cflags --libs ouro) -o $$program; $$program; \
 	$(CC) -static examples/hello.c $$(pkg-config --static --cflags --libs ouro) -o $$program; \

@@ -26,7 +26,8 @@ typedef void ouro_coro_fn(void *arg);
 
 /*
  * How large a stack is. Memory is reserved at once and touched lazily: a stack
- * costs what it has used. Below each lies a guard of several pages.
+ * costs what it has used. Below each lies a guard of five pages: code with larger frames
+ * is to be compiled with -fstack-clash-protection, as pkg-config says.
  */
 enum ouro_stack_class {
     OURO_STACK_DEFAULT = 0, /* 256 KiB */
