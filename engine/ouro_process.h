@@ -46,7 +46,8 @@ struct ouro_process_stdio {
 enum ouro_process_flags {
     OURO_PROCESS_NEW_GROUP = 1,   /* it leads a process group of its own: setpgid(2) */
     OURO_PROCESS_NEW_SESSION = 2, /* it leads a session, and a group: setsid(2) */
-    OURO_PROCESS_KEEP_FDS = 4     /* see ouro_process_spawn() */
+    OURO_PROCESS_KEEP_FDS = 4,    /* see ouro_process_spawn() */
+    OURO_PROCESS_KEEP_OUTPUT = 8  /* see ouro_process_communicate() */
 };
 
 struct ouro_process_options {
@@ -68,6 +69,7 @@ struct ouro_process {
     int status;
     bool has_ended; /* `status` is valid, and the kernel has forgotten the pid */
     bool leads_group;
+    bool keeps_output;
 };
 
 /*
@@ -139,7 +141,7 @@ OURO_API OURO_TASK void ouro_process_done(struct ouro_process *process);
 
 /* What a process wrote, and how it ended. */
 struct ouro_process_output {
-    char *out, *err; /* never NULL; a zero byte follows */
+    char *out, *err; /* a zero byte follows; never NULL after a success */
     size_t out_len, err_len;
     int status;
 };
@@ -152,8 +154,10 @@ struct ouro_process_output {
  *
  * All of it at once: neither side can fill a pipe and wait for the other. A process that does not
  * read all of its input is no error. Output ends when all who hold the pipe have closed it,
- * descendants included. A call that fails drops what it had read, and leaves the process to
- * ouro_process_done().
+ * descendants included. A call that fails leaves the process to ouro_process_done(), and drops what
+ * it had read; if the process was spawned with OURO_PROCESS_KEEP_OUTPUT it writes `ret_output` all the
+ * same, always: what there was until a time limit ran out, say, or the first `limit` bytes. It is
+ * owned then as well. The texts are NULL only where there was nothing to read from or no memory.
  *
  * Context: task, may suspend.
  * Returns: 0, however the process ended; OURO_ELIMIT; -EINVAL for input without a pipe; -ENOMEM;
@@ -169,7 +173,8 @@ OURO_API void ouro_process_output_done(struct ouro_process_output *output);
 /*
  * ouro_process_run - spawn, communicate, done
  *
- * When it fails, and when it is interrupted, the process has ended as well.
+ * When it fails, and when it is interrupted, the process has ended as well; with
+ * OURO_PROCESS_KEEP_OUTPUT the output's status then says how: by SIGKILL, mostly.
  *
  * Context, returns: as the three.
  */

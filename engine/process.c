@@ -254,8 +254,8 @@ static bool is_valid_stdio(const struct ouro_process_stdio *stdio, enum ouro_pro
 
 static bool is_valid(const struct ouro_process_options *options)
 {
-    const unsigned known =
-        OURO_PROCESS_NEW_GROUP | OURO_PROCESS_NEW_SESSION | OURO_PROCESS_KEEP_FDS;
+    const unsigned known = OURO_PROCESS_NEW_GROUP | OURO_PROCESS_NEW_SESSION |
+                           OURO_PROCESS_KEEP_FDS | OURO_PROCESS_KEEP_OUTPUT;
 
     return options->argv && options->argv[0] && !(options->flags & ~known) &&
            is_valid_stdio(&options->in, OURO_PROCESS_FD) &&
@@ -285,6 +285,7 @@ int ouro_process_spawn(const struct ouro_process_options *options, struct ouro_p
     }
     process.pid = spawn.pid;
     process.pid_fd = spawn.pid_fd;
+    process.keeps_output = options->flags & OURO_PROCESS_KEEP_OUTPUT;
     process.leads_group = options->flags & (OURO_PROCESS_NEW_GROUP | OURO_PROCESS_NEW_SESSION);
     *ret_process = process;
     return 0;
@@ -505,27 +506,49 @@ static int exchange(struct ouro_process *process, struct feed *in, struct drain 
     return code || (out->is_complete && err->is_complete) ? code : -ECANCELED;
 }
 
+/* What was read, however it ended. Without memory there is no text. */
+static void end_text(struct drain *self)
+{
+    if (self->len > self->limit)
+        self->len = self->limit;
+    if (!make_room(self))
+        self->text[self->len] = '\0';
+}
+
+static void hand_over(struct drain *out, struct drain *err, int status,
+                      struct ouro_process_output *ret_output)
+{
+    end_text(out);
+    end_text(err);
+    *ret_output = (struct ouro_process_output) {.out = out->text,
+                                                .err = err->text,
+                                                .out_len = out->len,
+                                                .err_len = err->len,
+                                                .status = status};
+}
+
 int ouro_process_communicate(struct ouro_process *process, const void *input, size_t input_len,
                              size_t limit, struct ouro_process_output *ret_output)
 {
     struct feed in = {.fd = &process->in_fd, .input = input, .input_len = input_len};
     struct drain out = {.fd = process->out_fd, .limit = limit};
     struct drain err = {.fd = process->err_fd, .limit = limit};
-    int code, status;
+    int code, status = 0;
 
+    if (process->keeps_output)
+        memset(ret_output, 0, sizeof(*ret_output));
     if (input_len > 0 && process->in_fd < 0)
         return -EINVAL;
     code = exchange(process, &in, &out, &err);
     if (!code)
         code = ouro_process_wait(process, &status);
-    if (code) {
+    if (!code || process->keeps_output) {
+        hand_over(&out, &err, status, ret_output);
+    } else {
         free(out.text);
         free(err.text);
-        return code;
     }
-    *ret_output = (struct ouro_process_output) {
-        .out = out.text, .err = err.text, .out_len = out.len, .err_len = err.len, .status = status};
-    return 0;
+    return code;
 }
 
 void ouro_process_output_done(struct ouro_process_output *output)
@@ -538,12 +561,18 @@ void ouro_process_output_done(struct ouro_process_output *output)
 int ouro_process_run(const struct ouro_process_options *options, const void *input,
                      size_t input_len, size_t limit, struct ouro_process_output *ret_output)
 {
+    bool keeps_output = options->flags & OURO_PROCESS_KEEP_OUTPUT;
     struct ouro_process process;
-    int code = ouro_process_spawn(options, &process);
+    int code;
 
+    if (keeps_output)
+        memset(ret_output, 0, sizeof(*ret_output));
+    code = ouro_process_spawn(options, &process);
     if (code)
         return code;
     code = ouro_process_communicate(&process, input, input_len, limit, ret_output);
     ouro_process_done(&process);
+    if (code && keeps_output)
+        ret_output->status = process.status;
     return code;
 }

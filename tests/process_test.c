@@ -736,6 +736,51 @@ static void test_time_limit_ends_a_run_and_its_process(void)
     run_processes(run_out_of_time, NULL);
 }
 
+static void expect_kept(const struct ouro_process_output *output, const char *out, const char *err)
+{
+    CU_ASSERT_STRING_EQUAL(output->out, out);
+    CU_ASSERT_EQUAL(output->out_len, strlen(out));
+    CU_ASSERT_STRING_EQUAL(output->err, err);
+    CU_ASSERT_EQUAL(output->err_len, strlen(err));
+    CU_ASSERT_EQUAL(ouro_process_signal(output->status), SIGKILL);
+}
+
+static int keep_output(void *arg)
+{
+    const char *argv[] = {"sh", "-c", "echo early; echo what >&2; exec sleep 1000", NULL};
+    struct ouro_process_options options = {
+        .argv = argv, .out = PIPE, .err = PIPE, .flags = OURO_PROCESS_KEEP_OUTPUT};
+    struct ouro_process_output output;
+    struct ouro_timeout limit;
+
+    (void) arg;
+    memset(&output, 0, sizeof(output));
+    for (int64_t ns = 50 * MS; output.err_len == 0 && ns < 10 * OURO_SECOND; ns *= 2) {
+        ouro_process_output_done(&output); /* a slow machine: it had not begun */
+        ouro_timeout_begin(&limit, ns);
+        CU_ASSERT_EQUAL(ouro_process_run(&options, NULL, 0, PLENTY, &output), -ETIMEDOUT);
+        (void) ouro_timeout_end(&limit);
+    }
+    expect_kept(&output, "early\n", "what\n");
+    ouro_process_output_done(&output);
+    CU_ASSERT_EQUAL(ouro_process_run(&options, NULL, 0, 5, &output), OURO_ELIMIT);
+    expect_kept(&output, "early", output.err_len ? "what\n" : ""); /* that raced */
+    ouro_process_output_done(&output);
+    CU_ASSERT_EQUAL(ouro_process_run(&options, "x", 1, PLENTY, &output), -EINVAL);
+    CU_ASSERT_PTR_NULL(output.out);
+    ouro_process_output_done(&output);
+    argv[0] = "/nowhere/sh";
+    CU_ASSERT_EQUAL(ouro_process_run(&options, NULL, 0, PLENTY, &output), -ENOENT);
+    CU_ASSERT_PTR_NULL(output.out);
+    ouro_process_output_done(&output);
+    return 0;
+}
+
+static void test_output_of_a_run_that_failed_is_kept_when_that_was_asked_for(void)
+{
+    run_processes(keep_output, NULL);
+}
+
 const struct test process_tests[] = {
     TEST(test_status_tells_exit_codes_and_signals),
     TEST(test_several_tasks_may_wait_for_one_process),
@@ -757,5 +802,6 @@ const struct test process_tests[] = {
     TEST(test_communicate_serves_all_pipes_at_once_up_to_the_limit),
     TEST(test_input_that_is_not_read_is_no_error),
     TEST(test_time_limit_ends_a_run_and_its_process),
+    TEST(test_output_of_a_run_that_failed_is_kept_when_that_was_asked_for),
     TEST_END,
 };
