@@ -18,6 +18,9 @@ import gdb.unwinder
 
 TASK_STATES = ["runnable", "running", "waits", "ended"]  # enum task_state
 
+# Those whose fd is worth telling: the names of their arguments in struct op.
+FD_OPERATIONS = ["accept", "close", "connect", "poll", "recv", "send"]
+
 # The registers in struct ouro_coro_context, by what gdb calls them.
 REGISTERS = {
     "i386:x86-64": {"pc": "rip", "sp": "rsp", "fp": "rbp", "base": "rbx"},
@@ -85,6 +88,15 @@ def same(pointer, other):
     return int(pointer) == int(other)
 
 
+def operation_of(wait):
+    """What the struct op around a struct wait is: "recv of fd 7"."""
+    op = wait.cast(gdb.lookup_type("struct op").pointer()).dereference()  # its first member
+    name = str(op["kind"])[len("OP_"):].lower()
+    if name in FD_OPERATIONS:
+        name += " of fd %d" % int(op["args"][name]["fd"])
+    return name
+
+
 class Task:
     """One struct ouro_task."""
 
@@ -101,7 +113,9 @@ class Task:
         if self.state != "waits":
             return self.state
         try:
-            return "waits: " + self.struct["wait"]["kind"]["name"].string(errors="replace")
+            wait = self.struct["wait"]
+            name = wait["kind"]["name"].string(errors="replace")
+            return "waits: " + (operation_of(wait) if name == "operation" else name)
         except gdb.MemoryError:
             return "waits (its stack is not in this core dump)"
 

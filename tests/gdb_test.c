@@ -5,6 +5,7 @@
  * A child runs a loop whose tasks sleep; gdb attaches to it and tells what it sees.
  * OURO_GDB_SCRIPT is where the script is.
  */
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,11 +60,21 @@ static int gdb_sees_sender(void *arg)
     return 0;
 }
 
+static int gdb_sees_poller(void *arg)
+{
+    sink = ouro_poll(*(int *) arg, POLLIN);
+    return 0;
+}
+
 static int sleep_in_tasks(void *ready_fd)
 {
+    int fds[2] = {-1, -1}; /* nothing ever comes */
+
+    (void) ouro_pipe(fds);
+    (void) ouro_spawn(gdb_sees_poller, fds);
     (void) ouro_spawn(gdb_sees_sleeper, NULL);
     (void) ouro_spawn(gdb_sees_sender, NULL);
-    (void) ouro_yield(); /* now both sleep */
+    (void) ouro_yield(); /* now all sleep */
     (void) !write(*(int *) ready_fd, "", 1);
     return ouro_sleep(3600 * OURO_SECOND);
 }
@@ -161,6 +172,8 @@ static void test_gdb_shows_backtraces_of_sleeping_tasks(void)
                                          "gdb_sees_sender",
                                          "task_entry",
                                          NULL};
+    static const char *const poller[] = {"\"gdb_sees_poller\"", "waits: poll of fd ",
+                                         "gdb_sees_poller (arg=", NULL};
     static const char *const again[] = {"\ntask ", "\"gdb_sees_sleeper\"", "gdb_sees_inner", NULL};
     char *output;
     int status;
@@ -178,8 +191,9 @@ static void test_gdb_shows_backtraces_of_sleeping_tasks(void)
         TEST_SKIP(find_obstacle(output));
     } else {
         const char *second = strstr(output, "again");
-        bool is_right = has_in_order(output, sleeper) && has_in_order(output, sender) && second &&
-                        has_in_order(second, again) && !strstr(second, "gdb_sees_sender");
+        bool is_right = has_in_order(output, sleeper) && has_in_order(output, sender) &&
+                        has_in_order(output, poller) && second && has_in_order(second, again) &&
+                        !strstr(second, "gdb_sees_sender");
 
         if (!is_right)
             printf("%s", output);
