@@ -26,7 +26,7 @@ typedef int ouro_offload_fn(void *arg);
  *
  * Jobs of all loops begin in the order in which they came. A function that has begun can't be
  * stopped: an interrupted call waits for its end and reports its result, and the interruption
- * fails the next call. One that has not begun is never run then.
+ * fails the next call. So a time limit does not shorten a job that has begun. One that has not begun is never run then.
  *
  * Signals are blocked in those threads, except those that say that a thread went wrong. In the
  * child of a fork() inside `fn` there is no pool and no loop: it must exec or _exit().
