@@ -44,7 +44,8 @@ struct ouro_run_options {
  *
  * When the main task returns, the remaining tasks are cancelled and awaited. The
  * first SIGINT or SIGTERM cancels the main task, also where the signal was
- * inherited as ignored; a second one ends the process. Dispositions are restored
+ * inherited as ignored; a second one, if it comes 200 ms later or more (sooner it is the first one
+ * told twice, as by timeout(1)), ends the process. Dispositions are restored
  * before ouro_run() returns. With OURO_STATS=1 in the environment the loop's
  * counters are printed to stderr in the end.
  *

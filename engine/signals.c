@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "dispatcher.h"
@@ -24,7 +25,7 @@ static unsigned pipe_ignorer_count; /* the last loop to end restores SIGPIPE */
 static struct sigaction old_pipe;
 
 /* What the handler touches. */
-static volatile sig_atomic_t came_count;
+static _Atomic int64_t first_came; /* when; 0: none did */
 static atomic_int handler_event_fd = -1;
 static volatile sig_atomic_t dump_count;
 static atomic_int dump_event_fd = -1;
@@ -60,15 +61,26 @@ static void handle_dump(int number)
     errno = saved_errno;
 }
 
+int64_t ouro__signals_doubled_ns = 200 * OURO_MILLISECOND;
+
+static int64_t monotonic_now(void)
+{
+    struct timespec now;
+
+    (void) clock_gettime(CLOCK_MONOTONIC, &now); /* async-signal-safe */
+    return now.tv_sec * OURO_SECOND + now.tv_nsec;
+}
+
 static void handle(int number)
 {
     int saved_errno = errno;
+    int64_t now = monotonic_now(), first = 0;
 
-    if (came_count++ > 0) {
+    if (atomic_compare_exchange_strong(&first_came, &first, now)) {
+        wake(&handler_event_fd);
+    } else if (now - first >= ouro__signals_doubled_ns) {
         (void) signal(number, SIG_DFL);
         (void) raise(number); /* pending until we return */
-    } else {
-        wake(&handler_event_fd);
     }
     errno = saved_errno;
 }
@@ -80,7 +92,7 @@ static void claim(int event_fd)
     struct sigaction action = {.sa_handler = handle};
     sigset_t both;
 
-    came_count = 0;
+    atomic_store(&first_came, 0);
     handler_event_fd = event_fd;
     (void) sigemptyset(&action.sa_mask);
     ouro__signal_wait_replace(SIGINT, &action, &old_int);
@@ -139,7 +151,7 @@ void ouro__signals_claim(struct signals *self, struct dispatcher *dispatcher,
 
 bool ouro__signals_came(const struct signals *self)
 {
-    return self->is_claimed && came_count > 0;
+    return self->is_claimed && atomic_load(&first_came) != 0;
 }
 
 bool ouro__signals_want_dump(struct signals *self)

@@ -3,14 +3,15 @@
  * signals.h - what ouro_run() does about signals
  *
  * SIGINT and SIGTERM set a flag that the run loop looks at in every turn, and write to its
- * inbox's eventfd, which wakes it; a second one has its default effect. SIGPIPE is
- * ignored. SIGUSR1, when it is asked for, wants a dump of the tasks. All of it belongs to the
- * process, so that one loop at a time has it.
+ * inbox's eventfd, which wakes it; a second one has its default effect, unless it comes so soon
+ * that it is the first one told twice. SIGPIPE is ignored. SIGUSR1, when it is asked for, wants a
+ * dump of the tasks. All of it belongs to the process, so that one loop at a time has it.
  */
 #ifndef OURO_SIGNALS_H
 #define OURO_SIGNALS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct dispatcher;
 
@@ -29,6 +30,13 @@ struct signal_wishes {
 
 void ouro__signals_claim(struct signals *self, struct dispatcher *dispatcher,
                          struct signal_wishes wishes);
+
+/*
+ * What comes so soon after the first SIGINT or SIGTERM is the same wish: timeout(1) signals its
+ * child and then the child's group, a terminal the group and then a master its workers. A constant but
+ * for tests.
+ */
+extern int64_t ouro__signals_doubled_ns;
 
 /* Whether SIGUSR1 came since this was last asked. */
 bool ouro__signals_want_dump(struct signals *self);

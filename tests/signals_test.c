@@ -30,6 +30,7 @@ struct plan {
     const char *ring;
     int first, second; /* signals that main raises; 0: none */
     bool keep_sigpipe, keep_signals;
+    int64_t doubled_ns;
 };
 
 /* Each plan on each ring, in a child of its own. */
@@ -225,15 +226,16 @@ static int raise_twice(void *arg)
     (void) raise(plan->first);
     (void) ouro_sleep(OURO_SECOND);
     (void) raise(plan->second);
-    return 1;
+    return ouro_sleep(OURO_SECOND) == -ECANCELED ? 42 : 1;
 }
 
 static int run_raise_twice(void *plan)
 {
+    ouro__signals_doubled_ns = ((struct plan *) plan)->doubled_ns;
     return run_planned(plan, raise_twice);
 }
 
-static void test_second_signal_ends_the_process(void)
+static void test_second_signal_ends_the_process_unless_it_is_the_first_told_twice(void)
 {
     static const int pairs[][2] = {
         {SIGINT, SIGINT}, {SIGTERM, SIGTERM}, {SIGINT, SIGTERM}, {SIGTERM, SIGINT}};
@@ -245,6 +247,9 @@ static void test_second_signal_ends_the_process(void)
             struct child child = run_plan(ring, run_raise_twice, plan);
 
             CU_ASSERT(was_killed_by(&child, pairs[i][1]));
+            plan.doubled_ns = 1000 * OURO_SECOND; /* as if it had come at once */
+            child = run_plan(ring, run_raise_twice, plan);
+            CU_ASSERT(exited_with(&child, 42));
         }
     }
 }
@@ -768,7 +773,7 @@ const struct test signals_tests[] = {
     TEST(test_signal_that_was_inherited_as_blocked_cancels_too),
     TEST(test_signal_at_the_end_of_the_main_task_holds_up_nothing),
     TEST(test_next_loop_has_its_own_first_signal),
-    TEST(test_second_signal_ends_the_process),
+    TEST(test_second_signal_ends_the_process_unless_it_is_the_first_told_twice),
     TEST(test_keep_signals_leaves_them_alone),
     TEST(test_sigpipe_is_ignored_unless_it_is_kept),
     TEST(test_dispositions_are_restored),
