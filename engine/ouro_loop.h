@@ -44,9 +44,10 @@ struct ouro_run_options {
  *
  * When the main task returns, the remaining tasks are cancelled and awaited. The
  * first SIGINT or SIGTERM cancels the main task, also where the signal was
- * inherited as ignored; a second one, if it comes 200 ms later or more (sooner it is the first one
- * told twice, as by timeout(1)), ends the process. Dispositions are restored
- * before ouro_run() returns. With OURO_STATS=1 in the environment the loop's
+ * inherited as ignored; a second one ends the process. It counts from 200 ms after
+ * the first on: sooner it is the first one told twice, as by timeout(1).
+ * Dispositions are restored before ouro_run() returns, 20 ms after the signal at
+ * the soonest, for the same reason. With OURO_STATS=1 in the environment the loop's
  * counters are printed to stderr in the end.
  *
  * When the loop cannot be set up, the reason and what to do about it are printed

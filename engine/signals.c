@@ -24,6 +24,8 @@ static pthread_mutex_t pipe_lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned pipe_ignorer_count; /* the last loop to end restores SIGPIPE */
 static struct sigaction old_pipe;
 
+#define TWIN_NS (20 * OURO_MILLISECOND)
+
 /* What the handler touches. */
 static _Atomic int64_t first_came; /* when; 0: none did */
 static atomic_int handler_event_fd = -1;
@@ -162,8 +164,24 @@ bool ouro__signals_want_dump(struct signals *self)
     return true;
 }
 
+/*
+ * A program that ends at once would restore the dispositions between the first signal and its twin,
+ * and die of that one before it could flush what it has to say.
+ */
+static void await_twin(void)
+{
+    int64_t first = atomic_load(&first_came), end = first + TWIN_NS;
+    struct timespec time = {.tv_sec = end / OURO_SECOND, .tv_nsec = end % OURO_SECOND};
+
+    if (first)
+        while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, NULL) == EINTR)
+            ;
+}
+
 void ouro__signals_release(struct signals *self)
 {
+    if (self->is_claimed)
+        await_twin();
     if (self->is_pipe_ignored)
         restore_pipe();
     if (self->is_dumping) {

@@ -163,6 +163,39 @@ static int raise_and_return(void *arg)
     return 7;
 }
 
+static void *raise_the_twin(void *arg)
+{
+    const struct timespec moment = {.tv_nsec = 2 * 1000 * 1000};
+
+    (void) arg;
+    (void) nanosleep(&moment, NULL);
+    (void) kill(getpid(), SIGTERM);
+    return NULL;
+}
+
+/* The main task returns before the twin comes. */
+static int run_with_a_late_twin(void *plan)
+{
+    pthread_t thread;
+    int code;
+
+    if (pthread_create(&thread, NULL, raise_the_twin, NULL))
+        return 1;
+    code = run_raise_and_sleep(plan);
+    (void) pthread_join(thread, NULL);
+    return code;
+}
+
+static void test_signal_told_twice_does_not_end_a_program_that_ends_at_once(void)
+{
+    FOR_EACH_RING(ring)
+    {
+        struct child child = run_plan(ring, run_with_a_late_twin, (struct plan) {.first = SIGTERM});
+
+        CU_ASSERT(exited_with(&child, 42));
+    }
+}
+
 static int run_raise_and_return(void *plan)
 {
     for (int i = 0; i < 10; i++)
@@ -772,6 +805,7 @@ const struct test signals_tests[] = {
     TEST(test_signal_that_was_inherited_as_ignored_cancels_too),
     TEST(test_signal_that_was_inherited_as_blocked_cancels_too),
     TEST(test_signal_at_the_end_of_the_main_task_holds_up_nothing),
+    TEST(test_signal_told_twice_does_not_end_a_program_that_ends_at_once),
     TEST(test_next_loop_has_its_own_first_signal),
     TEST(test_second_signal_ends_the_process_unless_it_is_the_first_told_twice),
     TEST(test_keep_signals_leaves_them_alone),
