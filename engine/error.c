@@ -7,7 +7,7 @@
 
 /* Indexed by the distance below -4097; the order is enum ouro_error's. */
 static const char *const own_texts[] = {
-    "The stream ended inside a message",
+    "The stream or channel has ended",
     "A size limit was reached",
     "No such host",
     "The name servers gave no usable answer",

@@ -65,7 +65,7 @@
  * that a main() which returns one as it is does not exit with status 0.
  */
 enum ouro_error {
-    OURO_EEOF = -4097,        /* the stream ended inside a message */
+    OURO_EEOF = -4097,        /* the stream ended too soon; the channel or mailbox has ended */
     OURO_ELIMIT = -4098,      /* a configured size limit was reached */
     OURO_ENONAME = -4099,     /* the host name does not exist or has no address */
     OURO_ERESOLVER = -4100,   /* the name servers did not give a usable answer */
