@@ -99,14 +99,16 @@ void ouro__dispatcher_done(struct dispatcher *self)
 /* Releases what an ended task no longer needs: its stack, and its slot unless it may be joined. */
 static void bury(struct dispatcher *self, struct ouro_task *task)
 {
+    struct stack stack = task->coro.stack;
+
     ouro__timer_heap_clear(&self->timers, task->slot.index);
     ouro__coro_done(&task->coro);
-    ouro__stack_release(self->stacks, task->stack_class, task->coro.stack);
+    if (task->name >= stack.limit && task->name < stack.top)
+        task->name = "ended"; /* a copied name goes with the stack; the place does not */
+    ouro__stack_release(self->stacks, task->stack_class, stack);
     task->coro.stack = (struct stack) {NULL, NULL};
     if (task->flags & TASK_DETACHED)
         ouro__task_table_release(&self->tasks, task);
-    else
-        task->name = "ended"; /* a copied name went with the stack */
 }
 
 static void resume(struct dispatcher *self, struct ouro_task *task)

@@ -44,7 +44,8 @@ OURO_API size_t ouro_stack_high_water(void);
 /*
  * ouro_misuse - end the process, because a rule of an interface was broken
  * @meaning: what was done wrong, in a sentence without its full stop
- * @other:   a task that has to do with it, besides the running one; 0: none
+ * @other:   a task that has to do with it, besides the running one, also one that has ended and
+ *           was not joined; 0: none
  *
  * For libraries on top of this one: writes the sentence and the names of the tasks to stderr, as
  * the engine's own checks do, and calls abort(3).

@@ -130,7 +130,7 @@ static int dump_waits(void *arg)
                     (long long) sleeper);
     CU_ASSERT(says(line_about(text, "join_arg"), expected));
     CU_ASSERT(says(line_about(text, "main"), "spawned at ouro_run(), runs, stack "));
-    CU_ASSERT(says(line_about(text, "ended"), "has ended, id ")); /* and has no stack */
+    CU_ASSERT(says(line_about(text, "return_0"), "has ended, id ")); /* and has no stack */
     CU_ASSERT(says(text, ": 5 tasks, 1 operations in flight, "));
     free(text);
     CU_ASSERT_EQUAL(ouro_cancel(sleeper), 0);

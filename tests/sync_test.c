@@ -1001,6 +1001,7 @@ static void test_misuse_is_checked(void)
         is_checked(unlock_anothers_mutex, "ouro_mutex_unlock() by a task that does not hold it"));
     CU_ASSERT(is_checked(wait_for_a_task_that_ended, "left a mutex or rwlock locked"));
     CU_ASSERT(is_checked(wait_for_a_task_not_joined, "left a mutex or rwlock locked"));
+    CU_ASSERT(is_checked(wait_for_a_task_not_joined, "the other task is \"lock_and_end\""));
     CU_ASSERT(is_checked(wait_for_a_writer_that_ended, "left a mutex or rwlock locked"));
     CU_ASSERT(is_checked(unlock_free_rwlock, "ouro_rwlock_unlock() of a lock that nobody holds"));
     CU_ASSERT(
