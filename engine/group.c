@@ -23,6 +23,12 @@ struct group_wait {
     bool was_interrupted;
 };
 
+/* Why members are cancelled: for what the owner was, as far as that is why. */
+static const char *reason_of(const struct ouro_group *group, const char *otherwise)
+{
+    return group->owner->flags & TASK_CANCELLED ? group->owner->cancel_reason : otherwise;
+}
+
 static void cancel_each(struct ouro_group *group, const char *reason)
 {
     group->flags |= GROUP_CANCELLED;
@@ -45,7 +51,7 @@ static void cancel_members(struct ouro_group *group, const char *reason)
     while (interrupted) {
         group = interrupted->group;
         interrupted = interrupted->next;
-        cancel_each(group, owner_reason);
+        cancel_each(group, reason_of(group, owner_reason));
     }
     dispatcher->interrupted_waits = NULL;
 }
@@ -59,7 +65,7 @@ static void interrupt_wait(struct wait *wait, int code)
     (void) code;
     self->was_interrupted = true;
     if (!interrupted) {
-        cancel_members(self->group, owner_reason);
+        cancel_members(self->group, reason_of(self->group, owner_reason));
         return;
     }
     self->next = *interrupted;
@@ -104,7 +110,7 @@ int ouro_group_spawn_at(struct ouro_group *group, ouro_task_fn *fn, void *arg,
 
 void ouro_group_cancel(struct ouro_group *group)
 {
-    cancel_members(group, "ouro_group_cancel()");
+    cancel_members(group, reason_of(group, "ouro_group_cancel()"));
 }
 
 static void unlink_member(struct ouro_group *group, struct ouro_task *member)
@@ -160,7 +166,7 @@ int ouro_group_wait(struct ouro_group *group)
 
     while (group->first) { /* again, if somebody spawned between the wake-up and now */
         if (ouro__task_interruption())
-            cancel_members(group, owner_reason);
+            cancel_members(group, reason_of(group, owner_reason));
         group->wait = &wait.wait;
         (void) ouro__task_park(&wait.wait);
     }

@@ -130,7 +130,8 @@ OURO_API int ouro_cancel_because(ouro_task_id id, const char *reason);
  * ouro_cancel_reason - why the running task was cancelled
  *
  * What ouro_cancel_because() was given, or what the engine says: "SIGINT or SIGTERM", "another
- * member of its group failed", ...
+ * member of its group failed", ... Members of a group have the reason of its owner, if that was
+ * cancelled when they were.
  *
  * Context: task.
  * Returns: the reason; NULL when it was not cancelled.

@@ -658,6 +658,61 @@ static void test_bad_options_are_refused(void)
     CU_ASSERT_EQUAL(run_sim(spawn_badly, NULL), 0);
 }
 
+static int keep_reason(void *arg)
+{
+    const char **reason = arg;
+
+    CU_ASSERT_EQUAL(ouro_sleep(OURO_FOREVER), -ECANCELED);
+    *reason = ouro_cancel_reason();
+    return 0;
+}
+
+struct reasons {
+    bool by_hand; /* the owner cancels the group, rather than that its wait does */
+    const char *of_member;
+};
+
+static int own_a_group(void *arg)
+{
+    struct reasons *reasons = arg;
+    struct ouro_group group;
+
+    ouro_group_init(&group);
+    CU_ASSERT_EQUAL(ouro_group_spawn(&group, keep_reason, &reasons->of_member), 0);
+    if (reasons->by_hand) {
+        (void) ouro_sleep(OURO_SECOND);
+        ouro_group_cancel(&group);
+    }
+    return ouro_group_wait(&group);
+}
+
+static int cancel_owners(void *arg)
+{
+    static const struct {
+        bool by_hand, is_owner_cancelled;
+        const char *expected;
+    } cases[] = {
+        {false, true, "it rains"}, {true, true, "it rains"}, {true, false, "ouro_group_cancel()"}};
+
+    (void) arg;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct reasons reasons = {.by_hand = cases[i].by_hand};
+        ouro_task_id id = ouro_spawn(own_a_group, &reasons);
+
+        CU_ASSERT_EQUAL(ouro_sleep(MS), 0);
+        if (cases[i].is_owner_cancelled)
+            CU_ASSERT_EQUAL(ouro_cancel_because(id, "it rains"), 0);
+        CU_ASSERT_EQUAL(ouro_join(id, NULL), 0);
+        CU_ASSERT_STRING_EQUAL(reasons.of_member, cases[i].expected);
+    }
+    return 0;
+}
+
+static void test_members_are_cancelled_for_their_owners_reason(void)
+{
+    CU_ASSERT_EQUAL(run_sim(cancel_owners, NULL), 0);
+}
+
 const struct test group_tests[] = {
     TEST(test_wait_ends_when_all_members_have),
     TEST(test_first_error_cancels_the_siblings_and_is_the_result),
@@ -674,5 +729,6 @@ const struct test group_tests[] = {
     TEST(test_wait_goes_on_for_a_member_that_came_at_the_last_moment),
     TEST(test_members_may_spawn_siblings_while_the_owner_waits),
     TEST(test_group_must_be_waited_for_by_its_owner),
+    TEST(test_members_are_cancelled_for_their_owners_reason),
     TEST(test_bad_options_are_refused),
     TEST_END};
