@@ -18,6 +18,7 @@
 #include "inbox.h"
 #include "loop.h"
 #include "offload.h"
+#include "ouro_shard.h"
 #include "shard.h"
 
 #define SQ_ENTRIES_DEFAULT 512
@@ -283,13 +284,16 @@ void ouro_stop(void)
 static void print_stats(void)
 {
     struct ouro_counters stats;
+    char shard[32] = "";
 
     if (ouro_stats(&stats))
         return;
+    if (ouro_shard_count() > 1)
+        (void) snprintf(shard, sizeof(shard), "shard %u: ", ouro_shard_index());
     (void) fprintf(stderr,
-                   "ouro: %llu wake-ups, %llu turns, %llu system calls, %llu SQEs, %llu CQEs, "
+                   "ouro: %s%llu wake-ups, %llu turns, %llu system calls, %llu SQEs, %llu CQEs, "
                    "%llu tasks (at most %llu at once)\n",
-                   (unsigned long long) stats.wakeups, (unsigned long long) stats.turns,
+                   shard, (unsigned long long) stats.wakeups, (unsigned long long) stats.turns,
                    (unsigned long long) stats.system_calls, (unsigned long long) stats.sqes,
                    (unsigned long long) stats.cqes, (unsigned long long) stats.tasks_spawned,
                    (unsigned long long) stats.tasks_peak);

@@ -48,7 +48,7 @@ struct ouro_run_options {
  * the first on: sooner it is the first one told twice, as by timeout(1).
  * Dispositions are restored before ouro_run() returns, 20 ms after the signal at
  * the soonest, for the same reason. With OURO_STATS=1 in the environment the loop's
- * counters are printed to stderr in the end.
+ * counters are printed to stderr in the end, for each shard.
  *
  * When the loop cannot be set up, the reason and what to do about it are printed
  * to stderr. When all tasks sleep and nothing can wake one, the tasks are listed
@@ -56,8 +56,9 @@ struct ouro_run_options {
  *
  * Context: any thread that is not inside ouro_run() already; after fork() the
  *          child may call it afresh.
- * Returns: what `fn` returned; -EBUSY inside a loop; -EINVAL for bad options; OURO_ERING for a ring that
- *          does not exist; OURO_EDEADLOCK; -ENOMEM; -ENOSYS or -EPERM when the
+ * Returns: what `fn` returned; with shards, the first negative code that any of them returned, else
+ *          what shard 0's did; -EBUSY inside a loop; -EINVAL for bad options; OURO_ERING for a
+ *          ring that does not exist; OURO_EDEADLOCK; -ENOMEM; -ENOSYS or -EPERM when the
  *          kernel, its io_uring_disabled sysctl or a seccomp filter refuses io_uring.
  */
 OURO_API int ouro_run(ouro_task_fn *fn, void *arg, const struct ouro_run_options *options);

@@ -226,6 +226,28 @@ static void test_stats_are_printed_when_asked_for(void)
     CU_ASSERT_STRING_EQUAL(child.text, "");
 }
 
+static int count_in_two_shards(void *ring)
+{
+    struct ouro_run_options options = {.ring = ring, .shards = 2};
+
+    (void) setenv("OURO_STATS", "1", 1);
+    return ouro_run(work, NULL, &options);
+}
+
+static void test_stats_say_which_shard_they_are_of(void)
+{
+    struct child child;
+
+    if (!test_kernel_ring()) {
+        TEST_SKIP("threads need the kernel's ring");
+        return;
+    }
+    child = run_in_child(count_in_two_shards, (void *) (uintptr_t) test_kernel_ring());
+    CU_ASSERT(exited_with(&child, 0));
+    CU_ASSERT(said(&child, "ouro: shard 0: "));
+    CU_ASSERT(said(&child, "ouro: shard 1: "));
+}
+
 /* --- deadlock ------------------------------------------------------------------------------- */
 
 static int sleep_for_ever(void *arg)
@@ -290,6 +312,7 @@ const struct test run_tests[] = {
     TEST(test_unknown_stack_class_is_refused),
     TEST(test_environment_wins_over_the_option),
     TEST(test_stats_are_printed_when_asked_for),
+    TEST(test_stats_say_which_shard_they_are_of),
     TEST(test_report_of_a_large_deadlock_is_cut),
     TEST(test_waiting_for_what_the_simulation_can_never_bring_is_a_deadlock),
     TEST_END};
