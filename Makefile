@@ -15,7 +15,8 @@
 ##   make check-fuzz      fuzzers, with clang, FUZZ_SECONDS=10 each, from tests/corpus
 ##   make bench           the benchmarks; they are programs in $(BUILD)/bench, run them one by one
 ##   make examples        the examples, in $(BUILD)/examples
-##   make install         libraries, headers and pkg-config files to PREFIX (uninstall undoes it)
+##   make install         libraries, headers, pkg-config files, ouro-doctor and the gdb script to
+##                        PREFIX (uninstall undoes it)
 ##   make format          lay out the sources (format-check only looks)
 ##   make deps            install what `run` needs; deps-test and deps-bench: what these need
 ##   make clean           remove $(BUILD)
@@ -604,7 +605,8 @@ check-install:
 	$(CC) examples/http_server.c $$(pkg-config --cflags --libs ouro-proto) -o $$program; \
 	$(CC) examples/hello.c $$(pkg-config --cflags --libs ouro) -o $$program; $$program; \
 	$(CC) -static examples/hello.c $$(pkg-config --static --cflags --libs ouro) -o $$program; \
-	$$program; rm $$program
+	$$program; rm $$program; \
+	$(INSTALL_CHECK)/bin/ouro-doctor | grep -i kernel; test -r $(INSTALL_CHECK)/share/ouro/ouro-gdb.py
 	+@$(SUBMAKE) PREFIX=$(INSTALL_CHECK) LIBDIR=$(INSTALL_CHECK)/lib DESTDIR= uninstall
 	@! find $(INSTALL_CHECK) ! -type d | grep .
 
@@ -614,13 +616,17 @@ INCLUDEDIR = $(PREFIX)/include/ouro
 INSTALLED = $(addprefix $(INCLUDEDIR)/,$(notdir $(ENGINE_HEADERS) $(PROTO_HEADERS))) \
 	$(addprefix $(LIBDIR)/,$(notdir $(LIBS) $(SHARED_LIBS:=.$(SOVERSION)))) \
 	$(addprefix $(LIBDIR)/,$(notdir $(SHARED_LIBS:=.$(VERSION)))) \
-	$(LIBDIR)/pkgconfig/ouro.pc $(LIBDIR)/pkgconfig/ouro-proto.pc
+	$(LIBDIR)/pkgconfig/ouro.pc $(LIBDIR)/pkgconfig/ouro-proto.pc \
+	$(PREFIX)/bin/ouro-doctor $(PREFIX)/share/ouro/ouro-gdb.py
 
 PC_FILE = sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@VERSION@|$(VERSION)|'
 
 # ldconfig lets programs find the libraries; a user without rights, or with DESTDIR, goes without.
-install: $(LIBS)
-	install -d $(DESTDIR)$(INCLUDEDIR) $(DESTDIR)$(LIBDIR)/pkgconfig
+install: $(LIBS) $(BUILD)/examples/ouro_doctor
+	install -d $(DESTDIR)$(INCLUDEDIR) $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/bin \
+		$(DESTDIR)$(PREFIX)/share/ouro
+	install $(BUILD)/examples/ouro_doctor $(DESTDIR)$(PREFIX)/bin/ouro-doctor
+	install -m 644 docs/ouro-gdb.py $(DESTDIR)$(PREFIX)/share/ouro
 	install -m 644 $(ENGINE_HEADERS) $(PROTO_HEADERS) $(DESTDIR)$(INCLUDEDIR)
 	install -m 644 $(STATIC_LIBS) $(SHARED_LIBS:=.$(VERSION)) $(DESTDIR)$(LIBDIR)
 	cp -P $(SHARED_LIBS) $(SHARED_LIBS:=.$(SOVERSION)) $(DESTDIR)$(LIBDIR)
@@ -632,7 +638,9 @@ install: $(LIBS)
 
 uninstall:
 	rm -f $(INSTALLED:%=$(DESTDIR)%)
-	[ ! -d $(DESTDIR)$(INCLUDEDIR) ] || rmdir --ignore-fail-on-non-empty $(DESTDIR)$(INCLUDEDIR)
+	@for folder in $(DESTDIR)$(INCLUDEDIR) $(DESTDIR)$(PREFIX)/share/ouro; do \
+		[ ! -d $$folder ] || rmdir --ignore-fail-on-non-empty $$folder; \
+	done
 
 .PHONY: all bench check check-fuzz check-headers check-install check-symbols check-threads check-valgrind clean \
 	deps deps-bench deps-check deps-test examples format format-check fuzz-programs help install run \
