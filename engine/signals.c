@@ -24,8 +24,6 @@ static pthread_mutex_t pipe_lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned pipe_ignorer_count; /* the last loop to end restores SIGPIPE */
 static struct sigaction old_pipe;
 
-#define TWIN_NS (20 * OURO_MILLISECOND)
-
 /* What the handler touches. */
 static _Atomic int64_t first_came; /* when; 0: none did */
 static atomic_int handler_event_fd = -1;
@@ -64,6 +62,7 @@ static void handle_dump(int number)
 }
 
 int64_t ouro__signals_doubled_ns = 200 * OURO_MILLISECOND;
+int64_t ouro__signals_twin_ns = 20 * OURO_MILLISECOND;
 
 static int64_t monotonic_now(void)
 {
@@ -170,7 +169,7 @@ bool ouro__signals_want_dump(struct signals *self)
  */
 static void await_twin(void)
 {
-    int64_t first = atomic_load(&first_came), end = first + TWIN_NS;
+    int64_t first = atomic_load(&first_came), end = first + ouro__signals_twin_ns;
     struct timespec time = {.tv_sec = end / OURO_SECOND, .tv_nsec = end % OURO_SECOND};
 
     if (first)

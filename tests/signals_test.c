@@ -179,6 +179,7 @@ static int run_with_a_late_twin(void *plan)
     pthread_t thread;
     int code;
 
+    ouro__signals_twin_ns = ouro__signals_doubled_ns = OURO_SECOND; /* on a slow machine, too */
     if (pthread_create(&thread, NULL, raise_the_twin, NULL))
         return 1;
     code = run_raise_and_sleep(plan);
