@@ -162,7 +162,9 @@ static int run_shard(void *arg)
     if (ouro_shard_index() == 0)
         return lead(arg);
     code = ouro_future_wait(&results_are_open, NULL);
-    return code ? code : work(arg);
+    if (code)
+        return code == -ECANCELED ? 0 : code; /* that is Ctrl-C */
+    return work(arg);
 }
 
 int main(int argc, char **argv)
