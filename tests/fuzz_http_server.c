@@ -397,7 +397,7 @@ static void finish(void)
 
 static void begin(void)
 {
-    static const struct ouro_run_options options = {.ring = "sim:seed=1"};
+    static const struct ouro_run_options options = {.ring = "sim:seed=1", .keep_signals = true};
 
     ouro_event_init(&fuzz.work);
     demand(ouro_loop_create(main_task, NULL, &options, &fuzz.loop) == 0, "no loop");
