@@ -46,8 +46,8 @@ struct ouro_run_options {
  * first SIGINT or SIGTERM cancels the main task, also where the signal was
  * inherited as ignored; a second one ends the process. It counts from 200 ms after
  * the first on: sooner it is the first one told twice, as by timeout(1).
- * Dispositions are restored before ouro_run() returns, 20 ms after the signal at
- * the soonest, for the same reason. With OURO_STATS=1 in the environment the loop's
+ * Dispositions are restored before ouro_run() returns; but after a first signal the
+ * default is left to our handler, which does the same after those 200 ms. With OURO_STATS=1 in the environment the loop's
  * counters are printed to stderr in the end, for each shard.
  *
  * When the loop cannot be set up, the reason and what to do about it are printed

@@ -62,7 +62,6 @@ static void handle_dump(int number)
 }
 
 int64_t ouro__signals_doubled_ns = 200 * OURO_MILLISECOND;
-int64_t ouro__signals_twin_ns = 20 * OURO_MILLISECOND;
 
 static int64_t monotonic_now(void)
 {
@@ -88,16 +87,25 @@ static void handle(int number)
 
 /* --- dispositions -------------------------------------------------------------------------- */
 
-static void claim(int event_fd)
+/* A handler of ours that an earlier loop has left stands for the default, see restore(). */
+static void take(int number, struct sigaction *ret_old)
 {
     struct sigaction action = {.sa_handler = handle};
+
+    (void) sigemptyset(&action.sa_mask);
+    ouro__signal_wait_replace(number, &action, ret_old);
+    if (ret_old->sa_handler == handle)
+        ret_old->sa_handler = SIG_DFL;
+}
+
+static void claim(int event_fd)
+{
     sigset_t both;
 
     atomic_store(&first_came, 0);
     handler_event_fd = event_fd;
-    (void) sigemptyset(&action.sa_mask);
-    ouro__signal_wait_replace(SIGINT, &action, &old_int);
-    ouro__signal_wait_replace(SIGTERM, &action, &old_term);
+    take(SIGINT, &old_int);
+    take(SIGTERM, &old_term);
     (void) sigemptyset(&both);
     (void) sigaddset(&both, SIGINT);
     (void) sigaddset(&both, SIGTERM);
@@ -164,23 +172,18 @@ bool ouro__signals_want_dump(struct signals *self)
 }
 
 /*
- * A program that ends at once would restore the dispositions between the first signal and its twin,
- * and die of that one before it could flush what it has to say.
+ * After a first signal the handler stays where it is in place of the default: the signal's twin may
+ * come when the loop has ended already, and must not end a program that is about to flush what it
+ * has to say. It ends the process for a later one, which is what the default does.
  */
-static void await_twin(void)
+static void restore(int number, const struct sigaction *old)
 {
-    int64_t first = atomic_load(&first_came), end = first + ouro__signals_twin_ns;
-    struct timespec time = {.tv_sec = end / OURO_SECOND, .tv_nsec = end % OURO_SECOND};
-
-    if (first)
-        while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, NULL) == EINTR)
-            ;
+    if (!atomic_load(&first_came) || old->sa_handler != SIG_DFL)
+        ouro__signal_wait_replace(number, old, NULL);
 }
 
 void ouro__signals_release(struct signals *self)
 {
-    if (self->is_claimed)
-        await_twin();
     if (self->is_pipe_ignored)
         restore_pipe();
     if (self->is_dumping) {
@@ -190,8 +193,8 @@ void ouro__signals_release(struct signals *self)
     }
     if (!self->is_claimed)
         return;
-    ouro__signal_wait_replace(SIGINT, &old_int, NULL);
-    ouro__signal_wait_replace(SIGTERM, &old_term, NULL);
+    restore(SIGINT, &old_int);
+    restore(SIGTERM, &old_term);
     forget_event_fd(&handler_event_fd);
     atomic_flag_clear(&is_claimed_by_a_loop);
 }

@@ -38,9 +38,6 @@ void ouro__signals_claim(struct signals *self, struct dispatcher *dispatcher,
  */
 extern int64_t ouro__signals_doubled_ns;
 
-/* How long after the first signal the dispositions stay at the least; likewise. */
-extern int64_t ouro__signals_twin_ns;
-
 /* Whether SIGUSR1 came since this was last asked. */
 bool ouro__signals_want_dump(struct signals *self);
 

@@ -163,28 +163,24 @@ static int raise_and_return(void *arg)
     return 7;
 }
 
-static void *raise_the_twin(void *arg)
-{
-    const struct timespec moment = {.tv_nsec = 2 * 1000 * 1000};
-
-    (void) arg;
-    (void) nanosleep(&moment, NULL);
-    (void) kill(getpid(), SIGTERM);
-    return NULL;
-}
-
-/* The main task returns before the twin comes. */
+/* The main task has returned when the twin comes. */
 static int run_with_a_late_twin(void *plan)
 {
-    pthread_t thread;
     int code;
 
-    ouro__signals_twin_ns = ouro__signals_doubled_ns = OURO_SECOND; /* on a slow machine, too */
-    if (pthread_create(&thread, NULL, raise_the_twin, NULL))
-        return 1;
+    ouro__signals_doubled_ns = 100 * OURO_SECOND; /* on a slow machine, too */
     code = run_raise_and_sleep(plan);
-    (void) pthread_join(thread, NULL);
+    (void) raise(SIGTERM);
     return code;
+}
+
+/* The same for a signal that is no twin: the default ends the process. */
+static int run_and_be_ended(void *plan)
+{
+    ouro__signals_doubled_ns = 0;
+    (void) run_raise_and_sleep(plan);
+    (void) raise(SIGTERM);
+    return 42;
 }
 
 static void test_signal_told_twice_does_not_end_a_program_that_ends_at_once(void)
@@ -194,6 +190,8 @@ static void test_signal_told_twice_does_not_end_a_program_that_ends_at_once(void
         struct child child = run_plan(ring, run_with_a_late_twin, (struct plan) {.first = SIGTERM});
 
         CU_ASSERT(exited_with(&child, 42));
+        child = run_plan(ring, run_and_be_ended, (struct plan) {.first = SIGTERM});
+        CU_ASSERT(was_killed_by(&child, SIGTERM));
     }
 }
 
