@@ -247,6 +247,7 @@ TEST_SOURCES = \
 	tests/http_answer.c \
 	tests/http_ask_test.c \
 	tests/http_client_test.c \
+	tests/http_memory_test.c \
 	tests/http_reply_test.c \
 	tests/http_request_test.c \
 	tests/http_router_test.c \

@@ -92,6 +92,19 @@ static int stream_slowly(struct ouro_http_exchange *exchange, void *arg)
     return code;
 }
 
+static int stream_a_minute(struct ouro_http_exchange *exchange, void *arg)
+{
+    int code = ouro_http_reply_begin(exchange, 200, NULL, -1);
+
+    (void) arg;
+    for (int i = 0; !code && i < 60; i++) {
+        code = ouro_sleep(OURO_SECOND);
+        if (!code)
+            code = ouro_http_write(exchange, "tick", 4);
+    }
+    return code;
+}
+
 static int fail_half_way(struct ouro_http_exchange *exchange, void *arg)
 {
     int code = ouro_http_reply_begin(exchange, 200, NULL, -1);
@@ -206,6 +219,7 @@ static int create_app(struct ouro_http_app **ret_app)
         {"GET", "/announced/{n}", write_as_many},
         {"GET", "/trailers", stream_with_trailers},
         {"GET", "/slow", stream_slowly},
+        {"GET", "/minute", stream_a_minute},
         {"GET", "/half", fail_half_way},
         {"GET", "/abort", abort_it},
         {"GET", "/first", answer_first},
@@ -371,6 +385,28 @@ static void test_pieces_leave_when_the_handler_suspends(void)
 {
     run_on(test_sim_ring(), read_pieces);
     run_on("sim:seed=1,short=50", read_pieces);
+}
+
+static void listen_for_a_minute(void)
+{
+    struct ouro_stream *stream = dial();
+    const char *data;
+
+    if (!stream)
+        return;
+    say(stream, "GET /minute HTTP/1.1\r\n" GO_ON);
+    for (int i = 0; i < 60; i++)
+        CU_ASSERT(ouro_stream_read_until(stream, "tick\r\n", 6, 1000, &data) > 0);
+    CU_ASSERT(ouro_stream_read_until(stream, "0\r\n\r\n", 5, 1000, &data) > 0);
+    say(stream, "GET /json HTTP/1.1\r\n" GO_ON);
+    CU_ASSERT(starts_with(read_answer(stream), "HTTP/1.1 200 "));
+    (void) ouro_stream_close(stream);
+}
+
+/* No limit is about how long an answer takes in all. */
+static void test_streams_last_as_long_as_they_like(void)
+{
+    run_on(test_sim_ring(), listen_for_a_minute);
 }
 
 static void be_answered_early(void)
@@ -575,6 +611,7 @@ const struct test http_reply_tests[] = {
     TEST(test_body_that_is_not_as_long_as_announced_aborts),
     TEST(test_answer_that_fails_half_way_does_not_look_whole),
     TEST(test_pieces_leave_when_the_handler_suspends),
+    TEST(test_streams_last_as_long_as_they_like),
     TEST(test_answer_leaves_before_its_handler_ends),
     TEST(test_stalled_client_holds_up_nobody_else),
     TEST(test_redirects_and_json),

@@ -85,6 +85,17 @@ static int fail(struct ouro_http_exchange *exchange, void *arg)
     return -EIO;
 }
 
+/* Begins an answer, and gives up. */
+static int cut_short(struct ouro_http_exchange *exchange, void *arg)
+{
+    int code = ouro_http_reply_begin(exchange, 200, NULL, 10);
+
+    (void) arg;
+    if (!code)
+        code = ouro_http_write(exchange, "half", 4);
+    return code ? code : ouro_http_flush(exchange);
+}
+
 static int forget(struct ouro_http_exchange *exchange, void *arg)
 {
     (void) exchange;
@@ -159,6 +170,7 @@ static int create_app(struct ouro_http_app **ret_app)
         {"GET", "/ok", answer_at_once},
         {"GET", "/fail", fail},
         {"GET", "/forget", forget},
+        {"GET", "/cut", cut_short},
         {"GET", "/twice", answer_twice},
         {"DELETE", "/nothing", answer_nothing},
         {"GET", "/strict", answer_strictly},
@@ -804,6 +816,8 @@ static int serve_with_bad_options(void *arg)
 
     (void) arg;
     CU_ASSERT_EQUAL(ouro_http_serve(NULL, -1, &options), -EINVAL);
+    options = (struct ouro_http_serve_options) {.request_timeout_ns = -1};
+    CU_ASSERT_EQUAL(ouro_http_serve(NULL, -1, &options), -EINVAL);
     CU_ASSERT_EQUAL(ouro_http_serve(NULL, -1, NULL), -EBADF);
     return 0;
 }
@@ -813,6 +827,150 @@ static void test_what_cannot_be_served_is_an_error(void)
     struct ouro_run_options options = {.ring = test_sim_ring()};
 
     CU_ASSERT_EQUAL(ouro_run(serve_with_bad_options, NULL, &options), 0);
+}
+
+/* --- many at the end --------------------------------------------------------------------- */
+
+#define CROWD 600
+
+struct leaver {
+    struct ouro_stream *stream;
+    int64_t end;
+};
+
+static int wait_for_the_end(void *arg)
+{
+    struct leaver *leaver = arg;
+
+    CU_ASSERT(has_ended(leaver->stream));
+    leaver->end = ouro_now();
+    return ouro_stream_close(leaver->stream);
+}
+
+static unsigned count_until(const struct leaver *leavers, int64_t time)
+{
+    unsigned count = 0;
+
+    for (int i = 0; i < CROWD; i++)
+        count += leavers[i].end <= time;
+    return count;
+}
+
+static void send_a_crowd_home(void)
+{
+    static struct leaver leavers[CROWD];
+    struct ouro_group group;
+    int64_t start;
+
+    ouro_group_init(&group);
+    for (int i = 0; i < CROWD; i++) {
+        leavers[i].stream = dial();
+        say(leavers[i].stream, "GET /ok HTTP/1.1\r\n" GO_ON);
+        CU_ASSERT(starts_with(read_answer(leavers[i].stream), "HTTP/1.1 200 "));
+        CU_ASSERT_EQUAL(ouro_group_spawn(&group, wait_for_the_end, &leavers[i]), 0);
+    }
+    start = ouro_now();
+    CU_ASSERT_EQUAL(ouro_cancel(server.task), 0);
+    CU_ASSERT_EQUAL(ouro_group_wait(&group), 0);
+    CU_ASSERT_EQUAL(count_until(leavers, start + 5 * OURO_MILLISECOND), 256);
+    CU_ASSERT_EQUAL(count_until(leavers, start + 15 * OURO_MILLISECOND), 512);
+    CU_ASSERT_EQUAL(count_until(leavers, start + 25 * OURO_MILLISECOND), CROWD);
+}
+
+/* HTTP 32 */
+static void test_idle_connections_are_closed_some_at_a_time(void)
+{
+    run_on(test_sim_ring(), send_a_crowd_home);
+}
+
+static struct ouro_http_report report;
+
+static void leave_traces(void)
+{
+    struct ouro_stream *busy = dial(), *resetting = dial();
+
+    CU_ASSERT_EQUAL(report.connections, 0); /* it is told in the end */
+    say(resetting, "GET /cut HTTP/1.1\r\n" GO_ON);
+    CU_ASSERT_EQUAL(ouro_stream_read(resetting, reply_text, 1000) > 0, true);
+    (void) ouro_stream_close(resetting);
+    CU_ASSERT(starts_with(ask("GET /ok HTTP/1.1\r\n" GO_ON "GET /ok HTTP/1.1\r\n" CLOSE),
+                          "HTTP/1.1 200 "));
+    (void) ask("BAD\r\n");
+    say(busy, "GET /late HTTP/1.1\r\n" GO_ON);
+    while (!seen.sleeping)
+        CU_ASSERT_EQUAL(ouro_yield(), 0);
+    CU_ASSERT_EQUAL(ouro_cancel(server.task), 0);
+    CU_ASSERT_STRING_EQUAL(read_all(busy), "");
+    (void) ouro_stream_close(busy);
+}
+
+static void test_server_reports_what_it_has_done(void)
+{
+    late_ns = 100 * OURO_SECOND;
+    for (int i = 0; i < 2; i++) {
+        memset(&report, 0, sizeof(report));
+        server.options.report = &report;
+        server.options.drain_timeout_ns = OURO_MILLISECOND;
+        run_on(i ? test_kernel_ring() : test_sim_ring(), leave_traces);
+        CU_ASSERT_EQUAL(report.connections, 4);
+        CU_ASSERT_EQUAL(report.requests, 4);
+        CU_ASSERT_EQUAL(report.aborted, 1);
+        CU_ASSERT_EQUAL(report.cut_off, 1);
+    }
+    memset(&server.options, 0, sizeof(server.options));
+    late_ns = LATE_NS;
+}
+
+/* --- the whole request ------------------------------------------------------------------- */
+
+static const char *ask_in_time(struct ouro_stream *stream, int64_t *ret_time)
+{
+    int64_t start = ouro_now();
+
+    (void) read_all(stream);
+    *ret_time = ouro_now() - start;
+    (void) ouro_stream_close(stream);
+    return reply_text;
+}
+
+static void take_too_long(void)
+{
+    struct ouro_stream *stream = dial();
+    int64_t time;
+
+    say(stream, "GET /late HTTP/1.1\r\n" CLOSE);
+    CU_ASSERT(starts_with(ask_in_time(stream, &time), "HTTP/1.1 503 "));
+    CU_ASSERT_EQUAL(time, OURO_SECOND);
+    CU_ASSERT_EQUAL(seen.interrupted, 1);
+
+    stream = dial();
+    say(stream, "POST /echo HTTP/1.1\r\nContent-Length: 5\r\n" CLOSE);
+    CU_ASSERT(starts_with(ask_in_time(stream, &time), "HTTP/1.1 408 "));
+    CU_ASSERT_EQUAL(time, OURO_SECOND);
+
+    /* It counts from the first byte: half a second goes into the head. */
+    stream = dial();
+    say(stream, "GET /late HT");
+    CU_ASSERT_EQUAL(ouro_sleep(OURO_SECOND / 2), 0);
+    say(stream, "TP/1.1\r\n" CLOSE);
+    CU_ASSERT(starts_with(ask_in_time(stream, &time), "HTTP/1.1 503 "));
+    CU_ASSERT_EQUAL(time, OURO_SECOND / 2);
+
+    stream = dial();
+    say(stream, "GET /late HT");
+    CU_ASSERT(starts_with(ask_in_time(stream, &time), "HTTP/1.1 408 "));
+    CU_ASSERT_EQUAL(time, OURO_SECOND);
+    CU_ASSERT(starts_with(ask("GET /ok HTTP/1.1\r\n" CLOSE), "HTTP/1.1 200 "));
+}
+
+/* HTTP 30 */
+static void test_whole_requests_have_a_time_limit(void)
+{
+    late_ns = 100 * OURO_SECOND;
+    server.options.request_timeout_ns = OURO_SECOND;
+    run_on(test_sim_ring(), take_too_long);
+    memset(&server.options, 0, sizeof(server.options));
+    late_ns = LATE_NS;
 }
 
 /* --- shortage ---------------------------------------------------------------------------- */
@@ -882,6 +1040,9 @@ const struct test http_server_tests[] = {
     TEST(test_cancelled_server_closes_idle_connections),
     TEST(test_cancelled_server_lets_handlers_finish),
     TEST(test_drain_has_a_time_limit),
+    TEST(test_idle_connections_are_closed_some_at_a_time),
+    TEST(test_server_reports_what_it_has_done),
+    TEST(test_whole_requests_have_a_time_limit),
     TEST(test_what_cannot_be_served_is_an_error),
     TEST(test_running_out_of_descriptors_only_pauses_accepting),
     TEST_END,
