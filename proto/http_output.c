@@ -239,9 +239,11 @@ void ouro__http_output_trim(struct http_output *output)
     output->size = 0;
 }
 
+/* A sender that is under way has bytes of an answer that was given up: nobody waits for these. */
 void ouro__http_output_done(struct http_output *output)
 {
-    finish_sender(output);
+    if (output->sender)
+        (void) ouro_cancel_join(output->sender, NULL);
     strike(output);
     free(output->data);
 }
