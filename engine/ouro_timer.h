@@ -64,6 +64,15 @@ OURO_API void ouro_timeout_begin(struct ouro_timeout *timeout, int64_t duration_
 OURO_API void ouro_timeout_begin_at(struct ouro_timeout *timeout, int64_t deadline);
 
 /*
+ * ouro_timeout_move - give a scope another deadline, on ouro_now()'s clock
+ * @timeout: of the running task; it need not be the innermost
+ *
+ * Context: task.
+ * Returns: 0; -ETIMEDOUT when it has run out already, which stays so.
+ */
+OURO_API int ouro_timeout_move(struct ouro_timeout *timeout, int64_t deadline);
+
+/*
  * ouro_timeout_end - end the scope
  *
  * Context: task; the innermost scope of the task, or the process ends.

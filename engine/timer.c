@@ -79,6 +79,17 @@ void ouro_timeout_begin_at(struct ouro_timeout *timeout, int64_t deadline)
     begin_limit(task, timeout, ouro__dispatcher_now(ouro__dispatcher), deadline);
 }
 
+int ouro_timeout_move(struct ouro_timeout *timeout, int64_t deadline)
+{
+    struct ouro_task *task = ouro__dispatcher_task("ouro_timeout_move() needs a task");
+
+    if (timeout->state != SCOPE_RUNNING)
+        return -ETIMEDOUT;
+    timeout->deadline = deadline;
+    ouro__task_arm(ouro__dispatcher, task);
+    return 0;
+}
+
 int ouro_timeout_end(struct ouro_timeout *timeout)
 {
     close_scope(ouro__dispatcher_task("ouro_timeout_end() needs a task"), timeout);

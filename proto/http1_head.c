@@ -67,7 +67,7 @@ static const char *next_element(const char **list, size_t *ret_len)
     return start;
 }
 
-static bool list_has_token(const char *list, const char *token)
+bool ouro__http1_list_has_token(const char *list, const char *token)
 {
     const char *element;
     size_t len;
@@ -98,7 +98,7 @@ bool ouro__http1_head_has_token(const struct http1_head *head, const char *name,
         const struct http1_field *field = &head->fields[i];
 
         if (ouro__http1_name_equals(field->name, field->name_len, name) &&
-            list_has_token(field->value, token))
+            ouro__http1_list_has_token(field->value, token))
             return true;
     }
     return false;

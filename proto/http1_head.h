@@ -86,6 +86,9 @@ const struct http1_field *ouro__http1_head_find(const struct http1_head *head, c
  */
 bool ouro__http1_head_has_token(const struct http1_head *head, const char *name, const char *token);
 
+/* The same for one list. */
+bool ouro__http1_list_has_token(const char *list, const char *token);
+
 /* Case-insensitive, in ASCII only. */
 bool ouro__http1_name_equals(const char *a, size_t a_len, const char *b);
 bool ouro__http1_same_text(const char *a, const char *b, size_t len);

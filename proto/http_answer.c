@@ -133,7 +133,8 @@ int ouro__http_answer_begin(struct ouro_http_exchange *exchange, const struct ht
     int code;
 
     connection->framing = framing_of(connection, answer);
-    if (connection->framing == ANSWER_WITHOUT_BODY)
+    exchange->has_no_body = connection->framing == ANSWER_WITHOUT_BODY;
+    if (exchange->has_no_body)
         body_len = 0;
     if (connection->server->draining || exchange->is_last ||
         connection->framing == ANSWER_UNTIL_CLOSE || !ouro__http_body_may_be_dropped(connection))
@@ -200,7 +201,7 @@ int ouro__http_answer_write(struct ouro_http_exchange *exchange, const void *dat
 {
     struct http_connection *connection = connection_of(exchange);
 
-    if (!len || connection->framing == ANSWER_WITHOUT_BODY)
+    if (!len)
         return connection->output.broken;
     return len <= COPY_MAX ? put_piece(connection, data, len) : send_piece(connection, data, len);
 }
@@ -251,7 +252,8 @@ int ouro__http_answer_upgrade_take(struct ouro_http_exchange *exchange,
     if (code)
         return code;
     *ret_stream = connection->stream;
-    connection->stream = NULL;
+    connection->stream = connection->reader.stream = NULL;
+    connection->body_ended = true; /* what comes is no body, and not for ouro_http_read() */
     connection->keep_alive = false;
     return 0;
 }

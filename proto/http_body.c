@@ -88,6 +88,8 @@ static int next_piece(struct http_connection *connection)
             connection->body_ended = true;
             return 0;
         }
+        if (code == HTTP1_BODY) /* who sends it does not wait to be told */
+            connection->continue_due = false;
         if (code == HTTP1_MORE)
             code = wait_for_body(connection);
     }
@@ -116,6 +118,8 @@ static int status_of_error(const struct http_connection *connection, int error)
         return connection->reader.parser.fault.status;
     if (error == OURO_ELIMIT)
         return 413;
+    if (error == -ENOMEM)
+        return 500;
     return error == -ETIMEDOUT ? 408 : 400;
 }
 
@@ -130,7 +134,8 @@ ssize_t ouro__http_body_read(struct ouro_http_exchange *exchange, void *buf, siz
     if (result < 0) {
         connection->body_error = (int) result;
         connection->keep_alive = false;
-        exchange->failure_status = status_of_error(connection, (int) result);
+        (void) ouro__http_exchange_fail(exchange, (int) result,
+                                        status_of_error(connection, (int) result));
     }
     return result;
 }
@@ -141,6 +146,8 @@ bool ouro__http_body_may_be_dropped(const struct http_connection *connection)
 {
     const struct http1_head *head = &connection->reader.parser.head;
 
+    if (connection->body_ended)
+        return true;
     if (connection->continue_due)
         return false;
     return head->framing != HTTP1_LENGTH ||

@@ -92,8 +92,10 @@ static int wait_for_head(struct http_connection *connection)
 
     if (code)
         return code;
-    if (!ouro__http1_parse_has_begun(&connection->reader.parser))
+    if (!ouro__http1_parse_has_begun(&connection->reader.parser)) {
+        connection->head_deadline = 0; /* there was an empty line at most */
         return wait_for_request(connection);
+    }
     set_deadlines(connection);
     code = ouro__http_connection_fill(connection, connection->head_deadline);
     return code ? code : OURO_EEOF;
@@ -252,16 +254,28 @@ static void reset(struct http_connection *connection)
         (void) ouro_setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 }
 
+/* Whole answers to earlier requests may be in front of the one that was given up. */
+static void flush_briefly(struct http_connection *connection)
+{
+    struct ouro_timeout limit;
+
+    ouro_timeout_begin(&limit, connection->server->options.linger_timeout_ns);
+    (void) ouro__http_output_flush(&connection->output);
+    (void) ouro_timeout_end(&limit);
+}
+
 static void finish(struct http_connection *connection)
 {
     if (!connection->is_closing && ouro_cancel_reason())
         connection->server->report.cut_off++;
     if (!connection->stream)
         return;
-    if (connection->exchange.progress == ABORTED || connection->output.broken)
-        reset(connection);
-    else
+    if (connection->exchange.progress != ABORTED && !connection->output.broken) {
         linger(connection);
+        return;
+    }
+    flush_briefly(connection);
+    reset(connection);
 }
 
 /* --- life -------------------------------------------------------------------------------- */
@@ -339,7 +353,7 @@ unsigned ouro__http_connection_close_idle(struct http_server *server, unsigned c
     unsigned count = 0;
 
     for (; connection && count < count_max; connection = connection->next) {
-        if (!connection->idle || connection->is_closing)
+        if (connection->is_closing || !(connection->idle || connection->exchange.is_endless))
             continue;
         connection->is_closing = true;
         (void) ouro_cancel_because(connection->task, "the server ends");

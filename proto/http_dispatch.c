@@ -24,15 +24,11 @@
 #include "ouro_loop.h"
 #include "ouro_timer.h"
 
-/* For an answer after the handler's time is over, should the client be slow to take it. */
-#define LATE_ANSWER_NS OURO_SECOND
-
 struct http_dispatch {
     const struct ouro_http_app *apps[HTTP_MOUNTS_MAX + 1]; /* the way, outermost first */
     unsigned app_count;
     int status;       /* of the server's own answer; 0: the handler is to answer */
     uint64_t allowed; /* methods, as numbered by the last application */
-    int64_t deadline;
 
     unsigned app_index;                 /* whose middleware comes next ... */
     const struct http_middleware *next; /* ... which is this; NULL: the next application's */
@@ -232,27 +228,19 @@ static int answer(struct ouro_http_exchange *exchange, const struct http_dispatc
 /* --- steps ------------------------------------------------------------------------------- */
 
 /*
- * For a step that failed, or forgot. Its fields, behind `fields_end`, are not for that answer;
- * those of the middleware around it are.
- *
- * After the time limit the answer is made behind a shield, or it would be cut off where it
- * has to wait.
+ * For a step that failed, with `code`, or forgot. Its fields, behind `fields_end`, are not for that
+ * answer; those of the middleware around it are.
  */
-static void answer_for(struct ouro_http_exchange *exchange, const struct http_dispatch *dispatch,
+static void answer_for(struct ouro_http_exchange *exchange, int code,
                        struct http_answer_field **fields_end)
 {
-    int status = exchange->failure_status;
-    struct ouro_shield shield;
+    int status = ouro__http_exchange_is_late(exchange) ? 503 : 500;
 
+    if (code && code == exchange->failure)
+        status = exchange->failure_status;
     *fields_end = NULL;
     exchange->fields.end = fields_end;
-    if (dispatch->deadline == OURO_FOREVER || ouro_now() < dispatch->deadline) {
-        (void) ouro__http_exchange_reply_status(exchange, status);
-        return;
-    }
-    ouro_shield_begin(&shield, LATE_ANSWER_NS);
-    (void) ouro__http_exchange_reply_status(exchange, status == 500 ? 503 : status);
-    ouro_shield_end(&shield);
+    (void) ouro__http_exchange_reply_status(exchange, status);
 }
 
 /* NULL: there is none left. */
@@ -273,6 +261,7 @@ static int run_step(struct ouro_http_exchange *exchange, struct http_dispatch *d
 {
     const struct http_middleware *middleware = next_middleware(dispatch);
     struct http_answer_field **fields_end = exchange->fields.end;
+    bool was_unanswered = exchange->progress == UNANSWERED;
     unsigned outer = dispatch->running;
     int code;
 
@@ -280,9 +269,10 @@ static int run_step(struct ouro_http_exchange *exchange, struct http_dispatch *d
     dispatch->is_innermost = !middleware;
     code = middleware ? middleware->fn(exchange, middleware->arg) : answer(exchange, dispatch);
     dispatch->running = outer;
-    ouro__http_exchange_complete(exchange, code);
+    if (was_unanswered) /* else it is for the step that has begun it */
+        ouro__http_exchange_complete(exchange, code);
     if (exchange->progress == UNANSWERED)
-        answer_for(exchange, dispatch, fields_end);
+        answer_for(exchange, code, fields_end);
     return code;
 }
 
@@ -310,21 +300,23 @@ static int64_t deadline_of(const struct ouro_http_exchange *exchange)
 static void run_steps(struct ouro_http_exchange *exchange, struct http_dispatch *dispatch)
 {
     struct ouro_timeout limit;
+    int64_t deadline = deadline_of(exchange);
 
-    dispatch->deadline = deadline_of(exchange);
-    if (dispatch->deadline == OURO_FOREVER) {
+    if (deadline == OURO_FOREVER) {
         (void) run_step(exchange, dispatch);
         return;
     }
-    ouro_timeout_begin_at(&limit, dispatch->deadline);
+    exchange->deadline = deadline;
+    exchange->limit = &limit;
+    ouro_timeout_begin_at(&limit, deadline);
     (void) run_step(exchange, dispatch);
     (void) ouro_timeout_end(&limit);
+    exchange->limit = NULL;
 }
 
 void ouro__http_dispatch(struct ouro_http_exchange *exchange, const struct ouro_http_app *app)
 {
-    struct http_dispatch dispatch = {
-        .apps = {app}, .app_count = 1, .deadline = OURO_FOREVER, .next = app->middleware};
+    struct http_dispatch dispatch = {.apps = {app}, .app_count = 1, .next = app->middleware};
 
     exchange->dispatch = &dispatch;
     dispatch.status = find_way(exchange, &dispatch);

@@ -82,11 +82,20 @@ static size_t write_event(char *buf, const struct ouro_http_event *event)
     return (size_t) (at - buf);
 }
 
+/* HEAD has no events, and a handler that waited for them to be refused would wait for ever. */
 int ouro_http_events_begin(struct ouro_http_exchange *exchange)
 {
+    struct http_answer_field **mark = exchange->fields.end;
     int code = ouro_http_add_header(exchange, "Cache-Control", "no-cache");
 
-    return code ? code : ouro_http_reply_begin(exchange, 200, "text/event-stream", -1);
+    if (!code)
+        code = ouro_http_reply_begin(exchange, 200, "text/event-stream", -1);
+    if (exchange->progress == UNANSWERED) {
+        *mark = NULL;
+        exchange->fields.end = mark;
+    }
+    exchange->is_endless = !code;
+    return code || !exchange->has_no_body ? code : OURO_EEOF;
 }
 
 int ouro_http_event_send(struct ouro_http_exchange *exchange, const struct ouro_http_event *event)

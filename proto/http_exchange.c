@@ -68,7 +68,6 @@ int ouro__http_exchange_begin(struct ouro_http_exchange *exchange, const struct 
     exchange->segments.count = 0;
     exchange->ops = ops;
     exchange->request = request;
-    exchange->failure_status = 500;
     exchange->fields.end = &exchange->fields.first;
     exchange->trailers.end = &exchange->trailers.first;
     exchange->limits.body_bytes_max = options->body_bytes_max;
@@ -79,6 +78,13 @@ int ouro__http_exchange_begin(struct ouro_http_exchange *exchange, const struct 
     if (request->path && request->path[request->path_len])
         exchange->path = ouro__http_exchange_copy(exchange, request->path, request->path_len);
     return exchange->path || !request->path ? 0 : -ENOMEM;
+}
+
+int ouro__http_exchange_fail(struct ouro_http_exchange *exchange, int error, int status)
+{
+    exchange->failure = error;
+    exchange->failure_status = status;
+    return error;
 }
 
 /* --- the request ------------------------------------------------------------------------- */

@@ -107,11 +107,15 @@ struct ouro_http_exchange {
     struct ouro_http_route_options limits; /* what holds for this request, see http_app.h */
     struct http_dispatch *dispatch;        /* how far it has come, see http_dispatch.c */
     int64_t deadline;                      /* for all of it; 0: none */
+    struct ouro_timeout *limit;            /* the scope that sees to that; NULL: none */
     bool is_last; /* the connection is not worth going on with behind this answer */
 
     enum answer_progress progress;
     int status;         /* that was answered; 0: none yet */
-    int failure_status; /* the answer when the handler gives none */
+    bool has_no_body;   /* the answer, whatever is written: to HEAD, 204, 304 */
+    bool is_endless;    /* it only ends because somebody ends it: at once, when the server ends */
+    int failure;        /* an error that the handler was told ... */
+    int failure_status; /* ... and what it deserves, when the handler passes it on */
     struct http_answer_fields fields;
     struct http_answer_fields trailers;
     uint64_t body_left; /* to be written; HTTP_LENGTH_UNKNOWN */
@@ -119,6 +123,7 @@ struct ouro_http_exchange {
 
     char *body; /* the request's, as far as it was read for ouro_http_read_all() */
     size_t body_len;
+    size_t body_size;
     bool body_is_read; /* all of it */
     struct http_pairs query;
     struct http_pairs form;
@@ -155,11 +160,17 @@ int ouro__http_exchange_add_field(struct ouro_http_exchange *exchange,
                                   struct http_answer_fields *fields, const char *name,
                                   const char *value);
 
+/* Remembers what an error deserves that a handler may pass on. Returns it. */
+int ouro__http_exchange_fail(struct ouro_http_exchange *exchange, int error, int status);
+
 /*
  * Answers with a text that says no more than the status, and does so once at most: errors
  * of the server's own. Returns as ouro_http_reply().
  */
 OURO_TASK int ouro__http_exchange_reply_status(struct ouro_http_exchange *exchange, int status);
+
+/* Whether the time limit of handler or request is over. */
+bool ouro__http_exchange_is_late(const struct ouro_http_exchange *exchange);
 
 /*
  * The handler has returned `code`: an answer that it has begun is completed, or aborted if it

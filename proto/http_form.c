@@ -78,12 +78,11 @@ int ouro_http_read_query(struct ouro_http_exchange *exchange)
     struct http_pairs *query = &exchange->query;
     const char *text = exchange->request->query;
 
-    if (!query->is_read && text) {
+    if (!query->is_read && text)
         query->error = decode(exchange, query, text, strlen(text));
-        if (query->error == OURO_EURL || query->error == OURO_ELIMIT)
-            exchange->failure_status = 400;
-    }
     query->is_read = query->error != -ENOMEM;
+    if (query->error && query->is_read)
+        (void) ouro__http_exchange_fail(exchange, query->error, 400);
     return query->error;
 }
 
@@ -116,17 +115,16 @@ int ouro_http_read_form(struct ouro_http_exchange *exchange)
 
     if (form->is_read)
         return form->error;
-    if (!is_form(ouro__http1_head_find(exchange->request, "content-type", 0))) {
-        exchange->failure_status = 415;
-        return OURO_EHTTP;
-    }
+    if (!is_form(ouro__http1_head_find(exchange->request, "content-type", 0)))
+        return ouro__http_exchange_fail(exchange, OURO_EHTTP, 415);
     code = ouro_http_read_all(exchange, &text, &len);
     if (code)
         return code;
     form->error = decode(exchange, form, text, len);
     form->is_read = form->error != -ENOMEM;
     if (form->error && form->is_read)
-        exchange->failure_status = form->error == OURO_ELIMIT ? 413 : 400;
+        (void) ouro__http_exchange_fail(exchange, form->error,
+                                        form->error == OURO_ELIMIT ? 413 : 400);
     return form->error;
 }
 

@@ -14,9 +14,9 @@
 #include "http_gzip.h"
 
 #define LEVEL       1
-#define GZIP_WINDOW (15 + 16) /* zlib's way to ask for gzip's header */
-#define MEMORY      8
-#define WHOLE_MIN   512 /* what is shorter fits into a packet anyway */
+#define GZIP_WINDOW (13 + 16) /* 8 KiB; 16 is zlib's way to ask for gzip's header */
+#define MEMORY      6         /* with that, 64 KiB for as long as an answer lasts, not 260 */
+#define WHOLE_MIN   512       /* what is shorter fits into a packet anyway */
 #define PIECE_SIZE  4096
 
 struct http_gzip {
@@ -61,10 +61,13 @@ static struct http_answer_field *find_field(const struct ouro_http_exchange *exc
 /* The handler may have encoded the body itself, or forbidden anybody to (RFC 9111 §5.2.2.6). */
 static bool is_left_alone(const struct ouro_http_exchange *exchange)
 {
-    const struct http_answer_field *cache_control = find_field(exchange, "cache-control");
+    const struct http_answer_field *field = exchange->fields.first;
 
-    return find_field(exchange, "content-encoding") || find_field(exchange, "content-range") ||
-           (cache_control && strstr(cache_control->value, "no-transform"));
+    for (; field; field = field->next)
+        if (ouro__http1_name_equals(field->name, strlen(field->name), "cache-control") &&
+            ouro__http1_list_has_token(field->value, "no-transform"))
+            return true;
+    return find_field(exchange, "content-encoding") || find_field(exchange, "content-range");
 }
 
 static bool is_accepted(const struct http1_head *request)

@@ -26,12 +26,6 @@ struct http_multipart {
     char in[IN_SIZE];
 };
 
-static int fail(struct ouro_http_exchange *exchange, int status, int code)
-{
-    exchange->failure_status = status;
-    return code;
-}
-
 static int begin(struct ouro_http_exchange *exchange)
 {
     const struct http1_field *type = ouro__http1_head_find(exchange->request, "content-type", 0);
@@ -41,7 +35,7 @@ static int begin(struct ouro_http_exchange *exchange)
     size_t len;
 
     if (!type || ouro__multipart_boundary(type->value, type->value_len, &boundary, &len))
-        return fail(exchange, 415, OURO_EHTTP);
+        return ouro__http_exchange_fail(exchange, OURO_EHTTP, 415);
     multipart = ouro__http_exchange_allocate(exchange, sizeof(*multipart));
     if (!multipart)
         return -ENOMEM;
@@ -64,7 +58,8 @@ static int fill(struct ouro_http_exchange *exchange, struct http_multipart *mult
         return (int) len;
     multipart->at = multipart->in;
     multipart->left = (size_t) len;
-    return len ? 0 : fail(exchange, 400, ouro__multipart_eof(&multipart->parser));
+    return len ? 0
+               : ouro__http_exchange_fail(exchange, ouro__multipart_eof(&multipart->parser), 400);
 }
 
 /* The next event, or an error, which is final. */
@@ -76,7 +71,7 @@ static int advance(struct ouro_http_exchange *exchange, struct http_multipart *m
     while (!code) {
         code = ouro__multipart_feed(&multipart->parser, multipart->at, multipart->left, &used);
         if (code < 0) {
-            (void) fail(exchange, code == OURO_ELIMIT ? 413 : 400, code);
+            (void) ouro__http_exchange_fail(exchange, code, code == OURO_ELIMIT ? 413 : 400);
             break;
         }
         multipart->at += used;

@@ -135,7 +135,7 @@ static void start_sender(struct http_output *output)
                                                       .stack = OURO_STACK_64K};
     ouro_task_id id;
 
-    if (output->sender && !output->sender_done)
+    if (output->broken || (output->sender && !output->sender_done))
         return;
     finish_sender(output);
     output->sender_done = false;
@@ -189,8 +189,9 @@ int ouro__http_output_send(struct http_output *output, const struct iovec *parts
 {
     struct iovec buffered;
 
+    strike(
+        output); /* first, or the flusher might start another sender while we wait for this one */
     finish_sender(output);
-    strike(output);
     buffered = (struct iovec) {.iov_base = output->data, .iov_len = output->len};
     output->len = 0;
     (void) send_parts(output, &buffered, 1);
@@ -242,8 +243,8 @@ void ouro__http_output_trim(struct http_output *output)
 /* A sender that is under way has bytes of an answer that was given up: nobody waits for these. */
 void ouro__http_output_done(struct http_output *output)
 {
+    strike(output);
     if (output->sender)
         (void) ouro_cancel_join(output->sender, NULL);
-    strike(output);
     free(output->data);
 }

@@ -15,6 +15,10 @@
 #include "http1_write.h"
 #include "http_exchange.h"
 #include "http_gzip.h"
+#include "ouro_timer.h"
+
+/* For an answer after the handler's time is over, should the client be slow to take it. */
+#define LATE_ANSWER_NS OURO_SECOND
 
 /* --- fields ------------------------------------------------------------------------------ */
 
@@ -88,28 +92,55 @@ static bool can_answer(const struct ouro_http_exchange *exchange, int status)
     return exchange->progress == UNANSWERED && status >= 200 && status <= 599;
 }
 
+/*
+ * After the time limit calls that wait fail. An answer that says so, or that a handler still gives,
+ * is made behind a shield, or the connection would end where it has to wait for the client.
+ */
+bool ouro__http_exchange_is_late(const struct ouro_http_exchange *exchange)
+{
+    return exchange->limit && ouro_now() >= exchange->deadline;
+}
+
+static int begin_late(struct ouro_http_exchange *exchange, const struct http_answer *answer)
+{
+    struct ouro_shield shield;
+    int code;
+
+    ouro_shield_begin(&shield, LATE_ANSWER_NS);
+    code = exchange->ops->begin(exchange, answer);
+    ouro_shield_end(&shield);
+    return code;
+}
+
 /* An error other than these two has ended the connection. */
 static bool is_final(int code)
 {
     return code != -EINVAL && code != -ENOMEM;
 }
 
+/* Drops the fields that were added since `mark` was the end. */
+static void drop_fields(struct ouro_http_exchange *exchange, struct http_answer_field **mark)
+{
+    *mark = NULL;
+    exchange->fields.end = mark;
+}
+
 /* After an error that is not final the answer's fields are again what they were at `mark`. */
-static int begin(struct ouro_http_exchange *exchange, struct http_answer *answer,
+static int begin(struct ouro_http_exchange *exchange, struct http_answer *answer, bool is_whole,
                  struct http_answer_field **mark, int code)
 {
     answer->fields = exchange->fields.first;
     if (!code)
-        code = exchange->ops->begin(exchange, answer);
+        code = ouro__http_exchange_is_late(exchange) ? begin_late(exchange, answer)
+                                                     : exchange->ops->begin(exchange, answer);
     if (code && !is_final(code)) {
-        *mark = NULL;
-        exchange->fields.end = mark;
+        drop_fields(exchange, mark);
         ouro__http_gzip_done(exchange);
         return code;
     }
     exchange->status = answer->status;
     exchange->body_left = answer->length;
-    exchange->progress = answer->body_len == answer->length ? ANSWERED : ANSWERING;
+    exchange->progress = is_whole || exchange->has_no_body ? ANSWERED : ANSWERING;
     if (answer->length != HTTP_LENGTH_UNKNOWN)
         exchange->body_left -= answer->body_len;
     if (code)
@@ -147,7 +178,7 @@ int ouro_http_reply(struct ouro_http_exchange *exchange, int status, const char 
 
     if (!can_answer(exchange, status))
         return exchange->progress == UNANSWERED ? -EINVAL : -EALREADY;
-    return begin(exchange, &answer, mark, compress(exchange, &answer));
+    return begin(exchange, &answer, /* is_whole= */ true, mark, compress(exchange, &answer));
 }
 
 /* As compress(), for a body to come. To HTTP/1.0 a length is worth more. */
@@ -181,7 +212,8 @@ int ouro_http_reply_begin(struct ouro_http_exchange *exchange, int status, const
 
     if (!can_answer(exchange, status))
         return exchange->progress == UNANSWERED ? -EINVAL : -EALREADY;
-    code = begin(exchange, &answer, mark, begin_compression(exchange, &answer));
+    code =
+        begin(exchange, &answer, /* is_whole= */ false, mark, begin_compression(exchange, &answer));
     if (exchange->progress == ANSWERING)
         exchange->body_left = announced;
     return code;
@@ -263,12 +295,20 @@ static int give_up(struct ouro_http_exchange *exchange, int code)
     return code;
 }
 
+/* Why nothing can be written. */
+static int refusal(const struct ouro_http_exchange *exchange)
+{
+    if (exchange->progress == ABORTED)
+        return -EPIPE;
+    return exchange->progress == ANSWERED && exchange->has_no_body ? OURO_EEOF : -EINVAL;
+}
+
 int ouro_http_write(struct ouro_http_exchange *exchange, const void *data, size_t len)
 {
     int code;
 
     if (exchange->progress != ANSWERING)
-        return exchange->progress == ABORTED ? -EPIPE : -EINVAL;
+        return refusal(exchange);
     if (len > exchange->body_left)
         return give_up(exchange, OURO_ELIMIT);
     if (exchange->gzip)
@@ -282,10 +322,25 @@ int ouro_http_write(struct ouro_http_exchange *exchange, const void *data, size_
     return 0;
 }
 
+static int flush_late(struct ouro_http_exchange *exchange)
+{
+    struct ouro_shield shield;
+    int code;
+
+    ouro_shield_begin(&shield, LATE_ANSWER_NS);
+    code = exchange->ops->flush(exchange);
+    ouro_shield_end(&shield);
+    return code;
+}
+
 int ouro_http_flush(struct ouro_http_exchange *exchange)
 {
-    int code = exchange->ops->flush(exchange);
+    int code;
 
+    if (exchange->progress == UNANSWERED)
+        return -EINVAL;
+    code = ouro__http_exchange_is_late(exchange) ? flush_late(exchange)
+                                                 : exchange->ops->flush(exchange);
     return code ? give_up(exchange, code) : 0;
 }
 
@@ -315,12 +370,17 @@ void ouro_http_abort(struct ouro_http_exchange *exchange)
 
 int ouro_http_redirect(struct ouro_http_exchange *exchange, int status, const char *location)
 {
+    struct http_answer_field **mark = exchange->fields.end;
     int code;
 
     if (status < 300 || status > 399 || !*location)
         return -EINVAL;
     code = ouro_http_add_header(exchange, "Location", location);
-    return code ? code : ouro__http_exchange_reply_status(exchange, status);
+    if (!code)
+        code = ouro__http_exchange_reply_status(exchange, status);
+    if (exchange->progress == UNANSWERED)
+        drop_fields(exchange, mark);
+    return code;
 }
 
 int ouro_http_reply_json(struct ouro_http_exchange *exchange, int status, const char *json)
@@ -341,6 +401,7 @@ bool ouro_http_upgrade_requested(const struct ouro_http_exchange *exchange, cons
 int ouro_http_upgrade_take(struct ouro_http_exchange *exchange, const char *protocol,
                            struct ouro_stream **ret_stream)
 {
+    struct http_answer_field **mark = exchange->fields.end;
     struct http_answer answer = {.status = 101};
     int code;
 
@@ -353,10 +414,14 @@ int ouro_http_upgrade_take(struct ouro_http_exchange *exchange, const char *prot
         return code;
     answer.fields = exchange->fields.first;
     code = exchange->ops->upgrade_take(exchange, &answer, ret_stream);
-    if (!code || is_final(code)) {
-        exchange->status = 101;
-        exchange->progress = code ? ABORTED : ANSWERED;
+    if (code && !is_final(code)) {
+        drop_fields(exchange, mark);
+        return code;
     }
+    exchange->status = 101;
+    exchange->progress = code ? ABORTED : ANSWERED;
+    if (exchange->limit) /* the limits were about HTTP */
+        (void) ouro_timeout_move(exchange->limit, OURO_FOREVER);
     return code;
 }
 

@@ -35,33 +35,32 @@ bool ouro_http_trailer_at(const struct ouro_http_exchange *exchange, size_t inde
 /* --- the whole body ---------------------------------------------------------------------- */
 
 /* Memory grows as the bytes come: what the client says about the length costs nothing yet. */
-static int grow(struct ouro_http_exchange *exchange, size_t *size)
+static int grow(struct ouro_http_exchange *exchange)
 {
-    size_t new_size = *size ? 2 * *size : FIRST_SIZE;
+    size_t new_size = exchange->body_size ? 2 * exchange->body_size : FIRST_SIZE;
     char *body = realloc(exchange->body, new_size);
 
     if (!body)
         return -ENOMEM;
     exchange->body = body;
-    *size = new_size;
+    exchange->body_size = new_size;
     return 0;
 }
 
 /* Room for a NUL is kept. */
 static int read_whole(struct ouro_http_exchange *exchange)
 {
-    size_t size = 0;
     ssize_t result = 1;
 
     while (result > 0) {
-        if (size - exchange->body_len < 2) {
-            int code = grow(exchange, &size);
+        if (exchange->body_size - exchange->body_len < 2) {
+            int code = grow(exchange);
 
             if (code)
                 return code;
         }
         result = ouro_http_read(exchange, exchange->body + exchange->body_len,
-                                size - exchange->body_len - 1);
+                                exchange->body_size - exchange->body_len - 1);
         exchange->body_len += result > 0 ? (size_t) result : 0;
     }
     exchange->body[exchange->body_len] = '\0';

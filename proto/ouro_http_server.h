@@ -541,10 +541,12 @@ OURO_API OURO_TASK int ouro_http_reply_begin(struct ouro_http_exchange *exchange
  * ouro_http_write - write a piece of the body
  * @data: borrowed; small pieces are copied, put together, and leave when the handler suspends
  *
- * To HEAD and the like nothing is sent, and all is counted.
+ * Waiting for a slow client, it lets other tasks run: what they share may have changed.
  *
  * Context: the handler's task, may suspend: when the client is slow.
- * Returns: 0; -EINVAL when no answer has begun, or it has ended; OURO_ELIMIT when it would be
+ * Returns: 0; OURO_EEOF when the answer has no body (to HEAD; 204, 304): it is complete, and no
+ *          failure when the handler returns this; -EINVAL when no answer has begun, or it has
+ *          ended; OURO_ELIMIT when it would be
  *          more than the announced length: none of it is sent, and the connection will be
  *          aborted; -ENOMEM, when another try is possible; -EPIPE after an error; an error of the
  *          connection, which ends it.
@@ -559,7 +561,7 @@ OURO_API OURO_TASK OURO_PRINTF(2, 3) int ouro_http_writef(struct ouro_http_excha
 /*
  * ouro_http_flush - send what was written, now
  *
- * For a handler that computes for long: what suspends flushes anyway.
+ * For a handler that computes for long: what suspends flushes anyway. -EINVAL without an answer.
  *
  * Context, returns: as ouro_http_write().
  */
@@ -613,7 +615,12 @@ struct ouro_http_event {
  *     while (!code && !(code = next_news(&text)))
  *         code = ouro_http_event_send(exchange, &(struct ouro_http_event) {.data = text});
  *
- * Context, returns: as ouro_http_reply_begin().
+ * When the server ends, such handlers are cancelled at once: browsers come back, to whoever
+ * answers then. A client that has left is noticed by the next event; a comment now and then, say
+ * each 15 seconds, finds out, and keeps proxies from cutting the connection.
+ *
+ * Context: as ouro_http_reply_begin().
+ * Returns: likewise; OURO_EEOF to HEAD, which has no events.
  */
 OURO_API OURO_TASK int ouro_http_events_begin(struct ouro_http_exchange *exchange);
 
@@ -643,7 +650,8 @@ OURO_API bool ouro_http_upgrade_requested(const struct ouro_http_exchange *excha
  *              client has sent behind its request comes first
  *
  * Fields that were added before (Sec-WebSocket-Accept, ...) are sent. The handler goes on in the
- * task of the connection; the server's time limits don't count any more, its drain does.
+ * task of the connection; the time limits of handler and request don't count any more, the
+ * server's drain does.
  *
  * Context: the handler's task, may suspend.
  * Returns: 0; -EINVAL when the client did not ask for it; -EALREADY; -ENOMEM; an error of the

@@ -126,6 +126,58 @@ static int abort_it(struct ouro_http_exchange *exchange, void *arg)
     return 0;
 }
 
+/* Events, for as long as somebody listens. */
+static int stream_for_ever(struct ouro_http_exchange *exchange, void *arg)
+{
+    int code = ouro_http_reply_begin(exchange, 200, NULL, -1);
+
+    (void) arg;
+    while (!code)
+        code = ouro_http_write(exchange, "tick", 4);
+    seen.code = code;
+    seen.done++;
+    return code;
+}
+
+static int wait_for_events(struct ouro_http_exchange *exchange, void *arg)
+{
+    int code = ouro_http_events_begin(exchange);
+
+    (void) arg;
+    if (!code)
+        code = ouro_sleep(1000 * OURO_SECOND);
+    seen.code = code;
+    seen.done++;
+    return code;
+}
+
+/* Announces an empty body, and writes. */
+static int write_into_nothing(struct ouro_http_exchange *exchange, void *arg)
+{
+    (void) arg;
+    CU_ASSERT_EQUAL(ouro_http_flush(exchange), -EINVAL);
+    CU_ASSERT_EQUAL(ouro_http_reply_begin(exchange, 200, NULL, 0), 0);
+    seen.code = ouro_http_write(exchange, "abc", 3);
+    return 0;
+}
+
+/* Looks at the query, whose state is not what it fails for. */
+static int fail_for_another_reason(struct ouro_http_exchange *exchange, void *arg)
+{
+    (void) arg;
+    CU_ASSERT_PTR_NULL(ouro_http_query_value(exchange, "a"));
+    return -EIO;
+}
+
+/* A redirect that can't be made leaves nothing behind. */
+static int redirect_badly(struct ouro_http_exchange *exchange, void *arg)
+{
+    (void) arg;
+    CU_ASSERT_EQUAL(ouro_http_add_header(exchange, "X-Kept", "yes"), 0);
+    CU_ASSERT_EQUAL(ouro_http_redirect(exchange, 300, "/x\n"), -EINVAL);
+    return ouro_http_reply(exchange, 200, NULL, NULL, 0);
+}
+
 /* Answers, then works on for a minute. */
 static int answer_first(struct ouro_http_exchange *exchange, void *arg)
 {
@@ -229,6 +281,11 @@ static int create_app(struct ouro_http_app **ret_app)
         {"GET", "/shout", shout},
         {"POST", "/shout", shout},
         {"GET", "/peer", tell_peer},
+        {"GET", "/ever", stream_for_ever},
+        {"GET", "/events", wait_for_events},
+        {"GET", "/empty", write_into_nothing},
+        {"GET", "/query", fail_for_another_reason},
+        {"GET", "/badly", redirect_badly},
     };
     int code = ouro_http_app_create(ret_app);
 
@@ -359,6 +416,70 @@ static void test_answer_that_fails_half_way_does_not_look_whole(void)
     on_all_rings(break_off);
 }
 
+/* To HEAD there is nothing to be written, and a handler that writes for ever has to hear of it. */
+static void ask_for_heads_only(void)
+{
+    CU_ASSERT_STRING_EQUAL(
+        ask("HEAD /ever HTTP/1.1\r\n" GO_ON "HEAD /events HTTP/1.1\r\n" CLOSE),
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\n"
+        "Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n");
+    CU_ASSERT_EQUAL(seen.done, 2);
+    CU_ASSERT_EQUAL(seen.code, OURO_EEOF);
+}
+
+static void test_handlers_learn_that_head_has_no_body(void)
+{
+    on_all_rings(ask_for_heads_only);
+}
+
+static void write_too_much_into_nothing(void)
+{
+    struct ouro_stream *stream = dial();
+    int code;
+
+    say(stream, "GET /empty HTTP/1.1\r\n" GO_ON);
+    (void) read_to_end(stream, &code);
+    CU_ASSERT_EQUAL(code, -ECONNRESET);
+    CU_ASSERT_EQUAL(seen.code, OURO_ELIMIT);
+    (void) ouro_stream_close(stream);
+}
+
+static void test_empty_body_takes_nothing(void)
+{
+    on_all_rings(write_too_much_into_nothing);
+}
+
+/* What was whole before an answer was given up arrives. */
+static void abort_behind_an_answer(void)
+{
+    struct ouro_stream *stream = dial();
+    int code;
+
+    say(stream, "GET /json HTTP/1.1\r\n" GO_ON "GET /half HTTP/1.1\r\n" GO_ON);
+    CU_ASSERT_PTR_NOT_NULL(strstr(read_to_end(stream, &code), "{\"a\": 1}"));
+    CU_ASSERT_EQUAL(code, -ECONNRESET);
+    (void) ouro_stream_close(stream);
+}
+
+static void test_answers_before_one_that_is_given_up_arrive(void)
+{
+    on_all_rings(abort_behind_an_answer);
+}
+
+static void fail_properly(void)
+{
+    CU_ASSERT(starts_with(ask("GET /query?a=% HTTP/1.1\r\n" CLOSE), "HTTP/1.1 500 "));
+    CU_ASSERT_STRING_EQUAL(ask("GET /badly HTTP/1.1\r\n" CLOSE),
+                           "HTTP/1.1 200 OK\r\nX-Kept: yes\r\nContent-Length: 0\r\n"
+                           "Connection: close\r\n\r\n");
+}
+
+static void test_failures_leave_nothing_behind(void)
+{
+    on_all_rings(fail_properly);
+}
+
 /* --- when things leave ------------------------------------------------------------------- */
 
 static void read_pieces(void)
@@ -426,6 +547,69 @@ static void test_answer_leaves_before_its_handler_ends(void)
 {
     server.options.drain_timeout_ns = OURO_MILLISECOND;
     on_all_rings(be_answered_early);
+}
+
+/*
+ * The handler flushes and its sender fails in the same turn:
+ *
+ *     | client       | handler                  | sender        | flusher
+ *     |              | writes, waits            | is stuck      |
+ *     | says go,     |                          |               |
+ *     | closes       | writes, flushes: joins   | fails, ends   | must not start another one
+ */
+static struct ouro_event go;
+
+static int write_and_flush_when_told(struct ouro_http_exchange *exchange, void *arg)
+{
+    static char large[OURO_STREAM_PAIR_BYTES];
+    int code = ouro_http_reply_begin(exchange, 200, "text/plain", -1);
+
+    (void) arg;
+    if (!code) /* at once: nearly fills the pair */
+        code = ouro_http_write(exchange, large, sizeof(large) - 1000);
+    if (!code) /* into the buffer, for the sender */
+        code = ouro_http_write(exchange, large, 16000);
+    CU_ASSERT_EQUAL(code, 0);
+    CU_ASSERT_EQUAL(ouro_event_wait(&go), 0);
+    code = ouro_http_write(exchange, "x", 1);
+    seen.code = ouro_http_flush(exchange);
+    return code;
+}
+
+static int serve_pair(void *arg)
+{
+    struct ouro_http_app *app = NULL;
+
+    CU_ASSERT_EQUAL(ouro_http_app_create(&app), 0);
+    CU_ASSERT_EQUAL(ouro_http_route(app, "GET", "/", write_and_flush_when_told, NULL), 0);
+    CU_ASSERT_EQUAL(ouro_http_serve_stream_take(app, arg, NULL), 0);
+    ouro_http_app_destroy(app);
+    return 0;
+}
+
+static int leave_while_a_sender_is_stuck(void *arg)
+{
+    struct ouro_stream *ends[2];
+    ouro_task_id id;
+
+    (void) arg;
+    ouro_event_init(&go);
+    CU_ASSERT_EQUAL(ouro_stream_pair(ends), 0);
+    id = ouro_spawn(serve_pair, ends[1]);
+    say(ends[0], "GET / HTTP/1.1\r\n" GO_ON);
+    CU_ASSERT_EQUAL(ouro_sleep(OURO_SECOND), 0);
+    ouro_event_set(&go);
+    CU_ASSERT_EQUAL(ouro_stream_close(ends[0]), 0);
+    CU_ASSERT_EQUAL(ouro_join(id, NULL), 0);
+    CU_ASSERT_EQUAL(seen.code, -EPIPE);
+    return 0;
+}
+
+static void test_sender_that_fails_leaves_no_other_behind(void)
+{
+    struct ouro_run_options options = {.ring = test_sim_ring()};
+
+    CU_ASSERT_EQUAL(ouro_run(leave_while_a_sender_is_stuck, NULL, &options), 0);
 }
 
 /* A client that reads nothing holds up its own handler, and nobody else. */
@@ -580,6 +764,32 @@ static void test_connections_are_handed_over(void)
     on_all_rings(change_protocols);
 }
 
+static void talk_for_long(void)
+{
+    struct ouro_stream *stream = dial();
+    const char *data;
+
+    if (!stream)
+        return;
+    say(stream, "GET /shout HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: shout\r\n" GO_ON);
+    CU_ASSERT(starts_with(read_answer(stream), "HTTP/1.1 101 "));
+    for (int i = 0; i < 5; i++) {
+        CU_ASSERT_EQUAL(ouro_sleep(10 * OURO_SECOND), 0);
+        say(stream, "x\n");
+        CU_ASSERT_EQUAL(ouro_stream_read_until(stream, "\n", 1, 100, &data), 3);
+    }
+    (void) ouro_stream_close(stream);
+}
+
+static void test_limits_of_requests_end_with_an_upgrade(void)
+{
+    server.options.handler_timeout_ns = OURO_SECOND;
+    run_on(test_sim_ring(), talk_for_long);
+    server.options.request_timeout_ns = 2 * OURO_SECOND;
+    run_on(test_sim_ring(), talk_for_long);
+    memset(&server.options, 0, sizeof(server.options));
+}
+
 static void change_nothing(void)
 {
     static const char *const requests[] = {
@@ -610,15 +820,21 @@ const struct test http_reply_tests[] = {
     TEST(test_trailers_follow_a_body_in_chunks),
     TEST(test_body_that_is_not_as_long_as_announced_aborts),
     TEST(test_answer_that_fails_half_way_does_not_look_whole),
+    TEST(test_handlers_learn_that_head_has_no_body),
+    TEST(test_empty_body_takes_nothing),
+    TEST(test_answers_before_one_that_is_given_up_arrive),
+    TEST(test_failures_leave_nothing_behind),
     TEST(test_pieces_leave_when_the_handler_suspends),
     TEST(test_streams_last_as_long_as_they_like),
     TEST(test_answer_leaves_before_its_handler_ends),
+    TEST(test_sender_that_fails_leaves_no_other_behind),
     TEST(test_stalled_client_holds_up_nobody_else),
     TEST(test_redirects_and_json),
     TEST(test_bodies_can_be_read_as_a_whole),
     TEST(test_whole_bodies_have_a_limit),
     TEST(test_bodies_have_a_lowest_rate),
     TEST(test_connections_are_handed_over),
+    TEST(test_limits_of_requests_end_with_an_upgrade),
     TEST(test_who_did_not_properly_ask_for_an_upgrade_gets_an_answer),
     TEST_END,
 };

@@ -575,6 +575,8 @@ static void test_compression_respects_what_the_handler_says(void)
     plain.name = "Cache-Control";
     plain.value = "public, no-transform";
     CU_ASSERT(!comes_compressed("gzip"));
+    plain.value = "No-Transform";
+    CU_ASSERT(!comes_compressed("gzip"));
     plain.name = "Content-Range";
     plain.value = "bytes 0-1/2";
     CU_ASSERT(!comes_compressed("gzip"));

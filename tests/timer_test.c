@@ -615,7 +615,32 @@ static void test_scopes_must_end_in_reverse_order(void)
     CU_ASSERT(is_checked(end_inside_scope, "inside a time-limit scope"));
 }
 
+static int move_a_limit(void *arg)
+{
+    struct ouro_timeout outer, inner;
+    int64_t start = ouro_now();
+
+    (void) arg;
+    ouro_timeout_begin(&outer, OURO_SECOND);
+    ouro_timeout_begin(&inner, 20 * OURO_SECOND);
+    CU_ASSERT_EQUAL(ouro_timeout_move(&outer, start + 10 * OURO_SECOND), 0);
+    CU_ASSERT_EQUAL(ouro_sleep(5 * OURO_SECOND), 0);
+    CU_ASSERT_EQUAL(ouro_timeout_move(&outer, start + 6 * OURO_SECOND), 0);
+    CU_ASSERT_EQUAL(ouro_sleep(5 * OURO_SECOND), -ETIMEDOUT);
+    CU_ASSERT_EQUAL(ouro_now() - start, 6 * OURO_SECOND);
+    CU_ASSERT_EQUAL(ouro_timeout_move(&outer, OURO_FOREVER), -ETIMEDOUT);
+    CU_ASSERT_EQUAL(ouro_timeout_end(&inner), 0);
+    CU_ASSERT_EQUAL(ouro_timeout_end(&outer), -ETIMEDOUT);
+    return 0;
+}
+
+static void test_deadline_of_a_scope_can_be_moved(void)
+{
+    CU_ASSERT_EQUAL(run_sim(move_a_limit, NULL), 0);
+}
+
 const struct test timer_tests[] = {
+    TEST(test_deadline_of_a_scope_can_be_moved),
     TEST(test_virtual_hour_passes_exactly_and_in_a_few_turns),
     TEST(test_sleepers_wake_by_deadline_and_then_in_the_order_of_their_sleeps),
     TEST(test_sleep_that_is_over_at_once_yields_once),
