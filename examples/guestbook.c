@@ -138,6 +138,18 @@ static int send_event(struct ouro_http_exchange *exchange, const struct guestboo
     return ouro_http_event_send(exchange, &event);
 }
 
+/* Now and then a comment, which nobody sees, finds out whether the browser is still there. */
+static int await_news(struct ouro_http_exchange *exchange, struct guestbook *book)
+{
+    static const struct ouro_http_event nothing = {.comment = "nothing new"};
+    struct ouro_timeout limit;
+    int code;
+
+    ouro_timeout_begin(&limit, 15 * OURO_SECOND);
+    code = ouro_event_wait(&book->news);
+    return ouro_timeout_end(&limit) ? ouro_http_event_send(exchange, &nothing) : code;
+}
+
 /* A browser that was cut off says what it has heard last, and gets what it has missed. */
 static int stream_events(struct ouro_http_exchange *exchange, void *arg)
 {
@@ -152,7 +164,7 @@ static int stream_events(struct ouro_http_exchange *exchange, void *arg)
         if (next < book->count)
             code = send_event(exchange, book, next++);
         else
-            code = ouro_event_wait(&book->news);
+            code = await_news(exchange, book);
     }
     return code;
 }

@@ -13,6 +13,7 @@
  *         Without --ca the client trusts the system's authorities, and so not this server:
  *         it says why, and its exit status is 1.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,6 +77,16 @@ static int serve_connection(void *arg)
     return 0;
 }
 
+/* Where descriptors have run out, clients wait in the backlog until some come back. */
+static int accept_one(int listener)
+{
+    int fd = ouro_accept(listener, NULL);
+
+    while ((fd == -EMFILE || fd == -ENFILE) && !(fd = ouro_sleep(OURO_SECOND / 20)))
+        fd = ouro_accept(listener, NULL);
+    return fd;
+}
+
 static int accept_all(struct ouro_tls_context *context, int listener)
 {
     const struct ouro_spawn_options options = {.arg_bytes = sizeof(struct connection)};
@@ -83,7 +94,7 @@ static int accept_all(struct ouro_tls_context *context, int listener)
     struct ouro_group group;
 
     ouro_group_init_with(&group, OURO_GROUP_INDEPENDENT);
-    while ((connection.fd = ouro_accept(listener, NULL)) >= 0)
+    while ((connection.fd = accept_one(listener)) >= 0)
         if (ouro_group_spawn_with(&group, serve_connection, &connection, &options))
             (void) ouro_close(connection.fd);
     ouro_group_cancel(&group);

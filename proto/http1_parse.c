@@ -129,6 +129,18 @@ static int show_line_to_llhttp(struct http1_parser *parser)
     }
 }
 
+bool ouro__http1_parse_knows_method(const char *method)
+{
+#define NAME(number, name, text) #text,
+    static const char *const names[] = {HTTP_METHOD_MAP(NAME)};
+#undef NAME
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcmp(names[i], method) == 0)
+            return strcmp(method, "PRI") != 0;
+    return false;
+}
+
 /* RFC 9112 §3: method SP target SP version, with one space each. */
 static int parse_request_line(struct http1_parser *parser)
 {

@@ -97,6 +97,9 @@ int ouro__http1_parse_feed(struct http1_parser *parser, const char *data, size_t
  */
 int ouro__http1_parse_eof(struct http1_parser *parser);
 
+/* Whether a request with that method is let through; others are refused with 501. */
+bool ouro__http1_parse_knows_method(const char *method);
+
 /* Whether a byte of the next message has been seen: an idle connection has none. */
 bool ouro__http1_parse_has_begun(const struct http1_parser *parser);
 

@@ -49,17 +49,30 @@ static void write_framing(const struct http_connection *connection, struct http1
         ouro__http1_write_field(writer, "Transfer-Encoding", "chunked");
 }
 
+static bool has_upgrade(const struct http_answer *answer)
+{
+    const struct http_answer_field *field = answer->fields;
+
+    while (field && !ouro__http1_name_equals(field->name, strlen(field->name), "upgrade"))
+        field = field->next;
+    return field;
+}
+
 /*
  * RFC 9112 §9.3. Who speaks of keeping the connection hears for how long, so that it does not ask
  * again in the moment when we close; for others these would be bytes for nothing.
  */
-static void write_persistence(const struct http_connection *connection, struct http1_writer *writer)
+static void write_persistence(const struct http_connection *connection, struct http1_writer *writer,
+                              const struct http_answer *answer)
 {
     int64_t seconds = connection->server->options.idle_timeout_ns / OURO_SECOND;
     struct http1_writer timeout;
     char text[32];
 
-    if (!connection->keep_alive) {
+    if (has_upgrade(answer)) { /* RFC 9110 §7.8: what could be changed to, see 426 */
+        ouro__http1_write_field(writer, "Connection",
+                                connection->keep_alive ? "upgrade" : "upgrade, close");
+    } else if (!connection->keep_alive) {
         ouro__http1_write_field(writer, "Connection", "close");
     } else if (connection->reader.parser.head.asks_keep_alive) {
         ouro__http1_write_init(&timeout, text, sizeof(text));
@@ -84,7 +97,7 @@ static void write_head(struct http_connection *connection, struct http1_writer *
         ouro__http1_write_field(writer, "Connection", "Upgrade");
     } else {
         write_framing(connection, writer, answer);
-        write_persistence(connection, writer);
+        write_persistence(connection, writer, answer);
     }
     ouro__http1_write_end(writer);
 }

@@ -8,7 +8,9 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "http1_parse.h"
 #include "http_app.h"
 
 /* --- life -------------------------------------------------------------------------------- */
@@ -81,9 +83,13 @@ int ouro_http_route_with(struct ouro_http_app *app, const char *method, const ch
                          ouro_http_handler_fn *handler, void *arg,
                          const struct ouro_http_route_options *options)
 {
-    struct http_endpoint *endpoint = malloc(sizeof(*endpoint));
+    struct http_endpoint *endpoint;
     int code;
 
+    /* CONNECT is not for servers, and never gets that far. */
+    if (!ouro__http1_parse_knows_method(method) || strcmp(method, "CONNECT") == 0)
+        return -EINVAL;
+    endpoint = malloc(sizeof(*endpoint));
     if (!endpoint)
         return -ENOMEM;
     endpoint->handler = handler;
@@ -100,6 +106,14 @@ int ouro_http_route(struct ouro_http_app *app, const char *method, const char *p
                     ouro_http_handler_fn *handler, void *arg)
 {
     return ouro_http_route_with(app, method, pattern, handler, arg, NULL);
+}
+
+/* --- pages for errors -------------------------------------------------------------------- */
+
+void ouro_http_app_set_error_page(struct ouro_http_app *app, ouro_http_error_page_fn *fn, void *arg)
+{
+    app->error_page.fn = fn;
+    app->error_page.arg = arg;
 }
 
 /* --- middleware -------------------------------------------------------------------------- */

@@ -5,6 +5,7 @@
 #ifndef OURO_HTTP_APP_H
 #define OURO_HTTP_APP_H
 
+#include "http_exchange.h"
 #include "http_router.h"
 #include "ouro_http_server.h"
 
@@ -27,6 +28,7 @@ struct ouro_http_app {
     struct http_router *router;
     struct http_middleware *middleware;
     struct ouro_http_route_options options;
+    struct http_error_page error_page;
     struct ouro_http_app *parent;  /* where it is mounted; NULL: nowhere */
     struct ouro_http_app *mounts;  /* the first one mounted in it */
     struct ouro_http_app *sibling; /* the next one mounted in its parent */

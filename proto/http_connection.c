@@ -169,6 +169,7 @@ static int begin_exchange(struct http_connection *connection, int status)
     int code = ouro__http_exchange_begin(&connection->exchange, &exchange_ops, head,
                                          &connection->server->options);
 
+    connection->exchange.error_page = &connection->server->app->error_page;
     connection->keep_alive = !status && head->keep_alive;
     connection->exchange.deadline = deadline_of_request(connection);
     ouro__http_body_begin(connection);

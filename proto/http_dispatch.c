@@ -126,12 +126,15 @@ static void override(struct ouro_http_route_options *limits,
         limits->gzip = own->gzip;
 }
 
-static void set_limits(struct ouro_http_exchange *exchange, const struct http_dispatch *dispatch)
+static void inherit(struct ouro_http_exchange *exchange, const struct http_dispatch *dispatch)
 {
     const struct http_endpoint *endpoint = exchange->route ? exchange->route->endpoint : NULL;
 
-    for (unsigned i = 0; i < dispatch->app_count; i++)
+    for (unsigned i = 0; i < dispatch->app_count; i++) {
         override(&exchange->limits, &dispatch->apps[i]->options);
+        if (dispatch->apps[i]->error_page.fn)
+            exchange->error_page = &dispatch->apps[i]->error_page;
+    }
     if (endpoint)
         override(&exchange->limits, &endpoint->options);
 }
@@ -320,7 +323,7 @@ void ouro__http_dispatch(struct ouro_http_exchange *exchange, const struct ouro_
 
     exchange->dispatch = &dispatch;
     dispatch.status = find_way(exchange, &dispatch);
-    set_limits(exchange, &dispatch);
+    inherit(exchange, &dispatch);
     if (!dispatch.status && is_too_long(exchange))
         dispatch.status = 413;
     run_steps(exchange, &dispatch);

@@ -12,6 +12,7 @@
 #include "http1_write.h"
 #include "http_exchange.h"
 #include "http_gzip.h"
+#include "utf8.h"
 
 /* --- memory that lasts as long as the exchange ------------------------------------------- */
 
@@ -166,13 +167,16 @@ void *ouro_http_value_get(const struct ouro_http_exchange *exchange, const void 
 
 /* --- escaping ---------------------------------------------------------------------------- */
 
-/* What stands for a character; NULL: itself. `buf` is room for one that has to be made. */
-typedef const char *escape_fn(char c, char buf[8]);
+/*
+ * What stands for the bytes at `*at`, which is moved behind them; NULL: they stand for themselves.
+ * `buf` is room for a text that has to be made.
+ */
+typedef const char *escape_fn(const char **at, char buf[8]);
 
-static const char *html_entity(char c, char buf[8])
+static const char *html_entity(const char **at, char buf[8])
 {
     (void) buf;
-    switch (c) {
+    switch (*(*at)++) {
     case '&':
         return "&amp;";
     case '<':
@@ -188,42 +192,52 @@ static const char *html_entity(char c, char buf[8])
     }
 }
 
-/* RFC 8259 §7; and what could end a script in which the JSON stands. */
-static const char *json_escape(char c, char buf[8])
+/* RFC 8259 §7 and §8.1; and what could end a script in which the JSON stands. */
+static const char *json_escape(const char **at, char buf[8])
 {
-    unsigned char code = (unsigned char) c;
+    size_t len = ouro__utf8_sequence(*at, strlen(*at));
+    unsigned char c = (unsigned char) **at;
 
+    *at += len ? len : 1;
+    if (!len)
+        return "\\ufffd";
     if (c == '"' || c == '\\') {
-        buf[0] = '\\';
-        buf[1] = c;
-        buf[2] = '\0';
+        (void) snprintf(buf, 8, "\\%c", c);
         return buf;
     }
-    if (code >= ' ' && code != 0x7f && c != '<' && c != '>' && c != '&')
+    if (c >= ' ' && c != 0x7f && c != '<' && c != '>' && c != '&')
         return NULL;
-    (void) snprintf(buf, 8, "\\u%04x", code);
+    (void) snprintf(buf, 8, "\\u%04x", c);
     return buf;
+}
+
+static size_t escaped_length(const char *text, escape_fn *fn)
+{
+    size_t len = 0;
+    char buf[8];
+
+    for (const char *at = text, *start = at; *at; start = at) {
+        const char *replacement = fn(&at, buf);
+
+        len += replacement ? strlen(replacement) : (size_t) (at - start);
+    }
+    return len;
 }
 
 static const char *escape(struct ouro_http_exchange *exchange, const char *text, escape_fn *fn)
 {
-    const char *replacement;
     char *escaped, *end;
-    size_t len = 0;
     char buf[8];
 
     if (!text)
         return NULL;
-    for (const char *at = text; *at; at++)
-        len += (replacement = fn(*at, buf)) ? strlen(replacement) : 1;
-    escaped = end = ouro__http_exchange_allocate(exchange, len + 1);
+    escaped = end = ouro__http_exchange_allocate(exchange, escaped_length(text, fn) + 1);
     if (!escaped)
         return NULL;
-    for (const char *at = text; *at; at++) {
-        if ((replacement = fn(*at, buf)))
-            end = stpcpy(end, replacement);
-        else
-            *end++ = *at;
+    for (const char *at = text, *start = at; *at; start = at) {
+        const char *replacement = fn(&at, buf);
+
+        end = replacement ? stpcpy(end, replacement) : mempcpy(end, start, (size_t) (at - start));
     }
     *end = '\0';
     return escaped;

@@ -90,6 +90,12 @@ enum answer_progress {
     ABORTED /* the client must not take what it got for an answer */
 };
 
+/* Who makes the body of an answer that says no more than its status. */
+struct http_error_page {
+    ouro_http_error_page_fn *fn; /* NULL: we do */
+    void *arg;
+};
+
 /* Texts that were decoded from a query or a form. */
 struct http_pairs {
     struct http_pair *pairs;
@@ -109,6 +115,8 @@ struct ouro_http_exchange {
     int64_t deadline;                      /* for all of it; 0: none */
     struct ouro_timeout *limit;            /* the scope that sees to that; NULL: none */
     bool is_last; /* the connection is not worth going on with behind this answer */
+
+    const struct http_error_page *error_page; /* NULL: none, or it is being made */
 
     enum answer_progress progress;
     int status;         /* that was answered; 0: none yet */

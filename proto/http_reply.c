@@ -33,8 +33,8 @@ static bool is_one_of(const char *name, const char *const *names, size_t count)
 /* What only the connection can know, and what has a parameter of its own. */
 static bool is_reserved(const char *name)
 {
-    static const char *const names[] = {"connection", "content-length",    "content-type", "date",
-                                        "keep-alive", "transfer-encoding", "upgrade"};
+    static const char *const names[] = {"connection", "content-length", "content-type",
+                                        "date",       "keep-alive",     "transfer-encoding"};
 
     return is_one_of(name, names, sizeof(names) / sizeof(names[0]));
 }
@@ -427,8 +427,21 @@ int ouro_http_upgrade_take(struct ouro_http_exchange *exchange, const char *prot
 
 /* --- the server's own -------------------------------------------------------------------- */
 
+/* Once at most, also where the page itself fails. */
+static void make_error_page(struct ouro_http_exchange *exchange, int status)
+{
+    const struct http_error_page *page = exchange->error_page;
+
+    exchange->error_page = NULL;
+    if (status >= 400 && page && page->fn)
+        ouro__http_exchange_complete(exchange, page->fn(exchange, status, page->arg));
+}
+
 int ouro__http_exchange_reply_status(struct ouro_http_exchange *exchange, int status)
 {
+    make_error_page(exchange, status);
+    if (exchange->progress != UNANSWERED)
+        return exchange->progress == ABORTED ? -EPIPE : 0;
     return ouro_http_replyf(exchange, status, "text/plain; charset=utf-8", "%d %s\n", status,
                             ouro__http1_reason(status));
 }

@@ -89,8 +89,9 @@ OURO_API void ouro_http_app_destroy(struct ouro_http_app *app);
  * slash for example, do not match.
  *
  * Context: any thread; not while the application is served.
- * Returns: 0; -EINVAL for a bad method or pattern, or a 65th method; -EEXIST, also for what is
- *          at or below the prefix of a mounted application; -ENOMEM.
+ * Returns: 0; -EINVAL for a bad pattern, or a method that no request can have (CONNECT, or a
+ *          made-up one); -EEXIST, also for what is at or below the prefix of a mounted
+ *          application; -ENOMEM.
  */
 OURO_API int ouro_http_route(struct ouro_http_app *app, const char *method, const char *pattern,
                              ouro_http_handler_fn *handler, void *arg);
@@ -137,6 +138,26 @@ OURO_API int ouro_http_route_with(struct ouro_http_app *app, const char *method,
  */
 OURO_API int ouro_http_app_set_options(struct ouro_http_app *app,
                                        const struct ouro_http_route_options *options);
+
+/*
+ * Makes the page for an error that the server answers by itself: 404, 405, 413, 500, ... It adds
+ * header fields and answers with ouro_http_reply() or its kin, as a rule with that status; when
+ * it doesn't, the server says "404 Not Found" in plain text.
+ */
+typedef int ouro_http_error_page_fn(struct ouro_http_exchange *exchange, int status, void *arg);
+
+/*
+ * ouro_http_app_set_error_page - let `fn` make the pages for errors, in JSON for example
+ * @fn:  NULL: the plain ones
+ * @arg: passed to `fn`
+ *
+ * A mounted application has those of the one around it, unless it has its own. Requests that are
+ * not valid HTTP get the outermost one's, and have perhaps no method, path or fields.
+ *
+ * Context: any thread; not while the application is served.
+ */
+OURO_API void ouro_http_app_set_error_page(struct ouro_http_app *app, ouro_http_error_page_fn *fn,
+                                           void *arg);
 
 /*
  * ouro_http_mount_take - leave all paths at and below a prefix to another application
@@ -284,7 +305,11 @@ OURO_API OURO_TASK int ouro_http_serve_stream_take(struct ouro_http_app *app,
 /* ouro_http_method - "GET", "POST", ... */
 OURO_API const char *ouro_http_method(const struct ouro_http_exchange *exchange);
 
-/* ouro_http_path - the path as the client sent it, without the query and not decoded */
+/*
+ * ouro_http_path - the whole path as the client sent it, also in a mounted application
+ *
+ * Without the query, and not decoded.
+ */
 OURO_API const char *ouro_http_path(const struct ouro_http_exchange *exchange);
 
 /* ouro_http_query - what follows the '?', not decoded; NULL: there is no '?' */
@@ -461,8 +486,9 @@ OURO_API OURO_TASK ssize_t ouro_http_part_read(struct ouro_http_exchange *exchan
 /*
  * ouro_http_add_header - add a header field to the answer that is to follow
  *
- * The strings are copied. Date, Content-Length, Transfer-Encoding, Connection, Keep-Alive and
- * Upgrade are the server's own; Content-Type is a parameter of the calls that answer.
+ * The strings are copied. Date, Content-Length, Transfer-Encoding, Connection and Keep-Alive are
+ * the server's own; Content-Type is a parameter of the calls that answer. With Upgrade, which 426
+ * needs, the server says the same in Connection.
  *
  * Context: the handler's task.
  * Returns: 0; -EINVAL for those, or for a name or value that HTTP does not allow;
@@ -672,7 +698,11 @@ OURO_API OURO_TASK int ouro_http_upgrade_take(struct ouro_http_exchange *exchang
  */
 OURO_API const char *ouro_html_escape(struct ouro_http_exchange *exchange, const char *text);
 
-/* ouro_json_escape - the same for a string in JSON, between quotes, also inside a <script> */
+/*
+ * ouro_json_escape - the same for a string in JSON, between quotes, also inside a <script>
+ *
+ * What is not UTF-8 becomes U+FFFD.
+ */
 OURO_API const char *ouro_json_escape(struct ouro_http_exchange *exchange, const char *text);
 
 OURO_END_DECLS

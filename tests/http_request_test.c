@@ -44,6 +44,7 @@ static struct {
     ouro_http_handler_fn *handler;
     struct ouro_http_route_options route;
     struct ouro_http_ask request;
+    ouro_http_error_page_fn *error_page;
     int status;
     char fields[2000]; /* "name: value|" for each but Date */
     char body[4 * LARGE];
@@ -93,9 +94,10 @@ static void ask(void)
     said[0] = play.fields[0] = '\0';
     play.status = play.code = 0;
     CU_ASSERT_EQUAL_FATAL(ouro_http_app_create(&app), 0);
-    CU_ASSERT_EQUAL(ouro_http_route_with(app, strcmp(method, "HEAD") ? method : "GET", "/",
-                                         play.handler, NULL, &play.route),
-                    0);
+    /* A method that no request can have is refused, at once. */
+    CU_ASSERT_EQUAL(ouro_http_route_with(app, method, "/", play.handler, NULL, &play.route),
+                    strcmp(method, "BREW") ? 0 : -EINVAL);
+    ouro_http_app_set_error_page(app, play.error_page, said);
     CU_ASSERT_EQUAL(ouro_run(ask_task, app, &options), 0);
     ouro_http_app_destroy(app);
 }
@@ -375,7 +377,7 @@ static int escape_texts(struct ouro_http_exchange *exchange, void *arg)
     (void) arg;
     CU_ASSERT_PTR_NULL(ouro_json_escape(exchange, NULL));
     return ouro_http_replyf(exchange, 200, NULL, "%s %s",
-                            ouro_json_escape(exchange, "a\"\\\n</\xc3\xbc"),
+                            ouro_json_escape(exchange, "a\"\\\n</\xc3\xbc\xff\xc3"),
                             ouro_html_escape(exchange, "<a href='\"&"));
 }
 
@@ -383,8 +385,74 @@ static void test_texts_are_escaped(void)
 {
     prepare(escape_texts);
     ask();
-    CU_ASSERT_STRING_EQUAL(play.body,
-                           "a\\\"\\\\\\u000a\\u003c/\xc3\xbc &lt;a href=&#39;&quot;&amp;");
+    CU_ASSERT_STRING_EQUAL(
+        play.body, "a\\\"\\\\\\u000a\\u003c/\xc3\xbc\\ufffd\\ufffd &lt;a href=&#39;&quot;&amp;");
+}
+
+/* --- errors ------------------------------------------------------------------------------ */
+
+static int fail_always(struct ouro_http_exchange *exchange, void *arg)
+{
+    (void) exchange;
+    (void) arg;
+    return -EIO;
+}
+
+static int tell_in_json(struct ouro_http_exchange *exchange, int status, void *arg)
+{
+    CU_ASSERT_PTR_EQUAL(arg, said);
+    return ouro_http_replyf(exchange, status, "application/json", "{\"status\": %d}", status);
+}
+
+static int refuse_to_tell(struct ouro_http_exchange *exchange, int status, void *arg)
+{
+    (void) exchange;
+    (void) status;
+    (void) arg;
+    return -EIO;
+}
+
+static void test_errors_have_the_pages_that_were_set(void)
+{
+    static const struct {
+        const char *method, *target;
+        ouro_http_error_page_fn *page;
+        int status;
+        const char *body;
+    } rows[] = {
+        {"GET", "/", tell_in_json, 500, "{\"status\": 500}"},
+        {"GET", "/none", tell_in_json, 404, "{\"status\": 404}"},
+        {"GET", "/%00", tell_in_json, 400, "{\"status\": 400}"},
+        {"BREW", "/", tell_in_json, 501, "{\"status\": 501}"},
+        {"GET", "/none", refuse_to_tell, 404, "404 Not Found\n"},
+        {"GET", "/none", NULL, 404, "404 Not Found\n"},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        prepare(fail_always);
+        play.request.method = rows[i].method;
+        play.request.target = rows[i].target;
+        play.error_page = rows[i].page;
+        ask();
+        CU_ASSERT_EQUAL(play.status, rows[i].status);
+        CU_ASSERT_STRING_EQUAL(play.body, rows[i].body);
+    }
+}
+
+static int require_upgrade(struct ouro_http_exchange *exchange, void *arg)
+{
+    (void) arg;
+    CU_ASSERT_EQUAL(ouro_http_add_header(exchange, "Upgrade", "shout"), 0);
+    return ouro_http_reply(exchange, 426, NULL, NULL, 0);
+}
+
+/* RFC 9110 §15.5.22 and §7.8 */
+static void test_answer_may_ask_for_an_upgrade(void)
+{
+    prepare(require_upgrade);
+    ask();
+    CU_ASSERT_EQUAL(play.status, 426);
+    CU_ASSERT_STRING_EQUAL(play.fields, "Upgrade: shout|Content-Length: 0|Connection: upgrade|");
 }
 
 /* --- events ------------------------------------------------------------------------------ */
@@ -604,6 +672,8 @@ const struct test http_request_tests[] = {
     TEST(test_large_files_stream_through),
     TEST(test_values_are_kept_for_an_exchange),
     TEST(test_texts_are_escaped),
+    TEST(test_errors_have_the_pages_that_were_set),
+    TEST(test_answer_may_ask_for_an_upgrade),
     TEST(test_events_have_the_form_that_browsers_read),
     TEST(test_answers_are_compressed_where_client_and_route_want_it),
     TEST(test_only_what_gains_is_compressed),

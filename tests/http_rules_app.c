@@ -103,7 +103,6 @@ static int answer_strictly(struct ouro_http_exchange *exchange, void *arg)
         {"transfer-encoding", "chunked"},
         {"Connection", "close"},
         {"Date", "today"},
-        {"Upgrade", "h2c"},
         {"", "x"},
         {"A b", "x"},
         {"A:", "x"},
