@@ -340,11 +340,14 @@ struct site {
     int listener;
 };
 
+/* A client that is in the queue of a server that could not begin would wait for ever. */
 static int serve(void *arg)
 {
     struct site *site = arg;
+    int code = ouro_http_serve(site->app, site->listener, NULL);
 
-    return ouro_http_serve(site->app, site->listener, NULL);
+    (void) ouro_close(site->listener);
+    return code;
 }
 
 static int get_page(void)
@@ -410,7 +413,7 @@ static int use_http(void *arg)
         code = get_page();
     if (server > 0)
         (void) ouro_cancel_join(server, NULL);
-    if (site.listener >= 0)
+    else if (site.listener >= 0)
         (void) ouro_close(site.listener);
     ouro_http_app_destroy(site.app);
     return code;
