@@ -62,6 +62,7 @@
     SUITE(http_app)         \
     SUITE(http_ask)         \
     SUITE(http_client)      \
+    SUITE(http_date)        \
     SUITE(http_memory)      \
     SUITE(http_reply)       \
     SUITE(http_request)     \
