@@ -158,6 +158,7 @@ PROTO_SOURCES = \
 	proto/http_server.c \
 	proto/multipart.c \
 	proto/parameter.c \
+	proto/range.c \
 	proto/stream.c \
 	proto/stream_pair.c \
 	proto/tls.c \
@@ -269,6 +270,7 @@ TEST_SOURCES = \
 	tests/overflow_test.c \
 	tests/park_test.c \
 	tests/process_test.c \
+	tests/range_test.c \
 	tests/receiver_test.c \
 	tests/pipe_test.c \
 	tests/ring_script_test.c \

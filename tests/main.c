@@ -78,6 +78,7 @@
     SUITE(op)               \
     SUITE(overflow)         \
     SUITE(process)          \
+    SUITE(range)            \
     SUITE(receiver)         \
     SUITE(pipe)             \
     SUITE(ring)             \
