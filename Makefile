@@ -130,6 +130,7 @@ PROTO_HEADERS = \
 
 PROTO_SOURCES = \
 	proto/accept.c \
+	proto/condition.c \
 	proto/cookie.c \
 	proto/dial.c \
 	proto/dns.c \
@@ -224,6 +225,7 @@ TEST_SOURCES = \
 	tests/cancel_test.c \
 	tests/channel_test.c \
 	tests/check_test.c \
+	tests/condition_test.c \
 	tests/cookie_test.c \
 	tests/coro_avx512_test.c \
 	tests/coro_test.c \

@@ -43,6 +43,7 @@
     SUITE(address)          \
     SUITE(buffer_pool)      \
     SUITE(cancel)           \
+    SUITE(condition)        \
     SUITE(cookie)           \
     SUITE(coro_avx512)      \
     SUITE(cpus)             \
