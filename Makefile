@@ -145,6 +145,7 @@ PROTO_SOURCES = \
 	proto/http_body.c \
 	proto/http_client.c \
 	proto/http_connection.c \
+	proto/http_content.c \
 	proto/http_date.c \
 	proto/http_dispatch.c \
 	proto/http_events.c \
@@ -251,6 +252,7 @@ TEST_SOURCES = \
 	tests/http_answer.c \
 	tests/http_ask_test.c \
 	tests/http_client_test.c \
+	tests/http_content_test.c \
 	tests/http_date_test.c \
 	tests/http_memory_test.c \
 	tests/http_reply_test.c \

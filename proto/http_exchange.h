@@ -7,6 +7,7 @@
  *     http_form.c       its query, cookies, forms
  *     http_multipart.c  forms with files
  *     http_reply.c      answers: whole, streamed, redirects, cookies
+ *     http_content.c    answers out of content that is there: conditions, ranges
  *     http_events.c     answers that are a stream of events
  *     http_gzip.c       compression of answers
  *
@@ -127,6 +128,7 @@ struct ouro_http_exchange {
     struct http_answer_fields fields;
     struct http_answer_fields trailers;
     uint64_t body_left; /* to be written; HTTP_LENGTH_UNKNOWN */
+    bool is_verbatim;   /* the answer is not to be compressed */
     struct http_gzip *gzip;
 
     char *body; /* the request's, as far as it was read for ouro_http_read_all() */

@@ -67,7 +67,8 @@ static bool is_left_alone(const struct ouro_http_exchange *exchange)
         if (ouro__http1_name_equals(field->name, strlen(field->name), "cache-control") &&
             ouro__http1_list_has_token(field->value, "no-transform"))
             return true;
-    return find_field(exchange, "content-encoding") || find_field(exchange, "content-range");
+    return exchange->is_verbatim || find_field(exchange, "content-encoding") ||
+           find_field(exchange, "content-range");
 }
 
 static bool is_accepted(const struct http1_head *request)

@@ -543,6 +543,61 @@ OURO_API OURO_TASK int ouro_http_reply_json(struct ouro_http_exchange *exchange,
 OURO_API OURO_TASK int ouro_http_redirect(struct ouro_http_exchange *exchange, int status,
                                           const char *location);
 
+/* --- content that is there --------------------------------------------------------------- */
+
+/* Content in memory, all of it borrowed. What is zero is unknown. */
+struct ouro_http_content {
+    const char *type; /* NULL: no Content-Type */
+    const void *data;
+    size_t len;
+    const char *etag;   /* "\"v1\"", or "W/\"v1\"" if the bytes may differ; NULL: none */
+    int64_t modified_s; /* seconds since 1970; below 1 or beyond the year 9999: unknown */
+};
+
+/*
+ * ouro_http_reply_content - answer with content, or with what the client lacks of it
+ *
+ *     struct ouro_http_content logo = {"image/png", data, len, .etag = "\"logo-3\""};
+ *
+ *     return ouro_http_reply_content(exchange, &logo);
+ *
+ * To GET and HEAD, with ETag, Last-Modified and Accept-Ranges, none of which is to be added by
+ * the caller:
+ *
+ *     304, 412  as If-Match, If-Unmodified-Since, If-None-Match and If-Modified-Since want it
+ *     206       the ranges of bytes that Range wants; several as multipart/byteranges. GET only,
+ *               and if If-Range, when there, names exactly this content
+ *     416       nothing of them is there
+ *     200       else. Ranges that are not valid, more than 16, or that overlap, are no ranges;
+ *               neither are those of something empty
+ *
+ * Fields that were added before, Cache-Control and Vary among them, are on 200, 206 and 304; on
+ * 412 and 416 only those that are not about the content. It is never compressed: ranges are of
+ * these bytes. Other methods get 200 and all of it: see ouro_http_check_conditions().
+ *
+ * Context: the handler's task, may suspend: when the client is slow.
+ * Returns: 0; -EALREADY when it has been answered; -EINVAL for an etag that is none, or a type that
+ *          HTTP does not allow, when another try is possible; -ENOMEM, when it is, unless the
+ *          answer had begun; an error of the connection, which ends it.
+ */
+OURO_API OURO_TASK int ouro_http_reply_content(struct ouro_http_exchange *exchange,
+                                               const struct ouro_http_content *content);
+
+/*
+ * ouro_http_check_conditions - whether the request is to be carried out
+ * @etag, @modified_s: of the present state, as in struct ouro_http_content
+ *
+ * For who changes something, before it does so, "If-Match" being how clients avoid to overwrite
+ * what they have not seen; and for who would rather not make a page that nobody wants. It is about
+ * what exists: of what does not, If-None-Match is always true, and If-Match never.
+ *
+ * Context: the handler's task.
+ * Returns: 0: go on; 304 (GET and HEAD only) or 412: what is to be answered instead; -EINVAL for an
+ *          etag that is none.
+ */
+OURO_API int ouro_http_check_conditions(const struct ouro_http_exchange *exchange, const char *etag,
+                                        int64_t modified_s);
+
 /* --- streamed answers -------------------------------------------------------------------- */
 
 /*

@@ -1330,6 +1330,12 @@ static void open_server(struct scene *scene)
     open_server_with(scene, perform_in_handler);
 }
 
+static void open_parts(struct scene *scene)
+{
+    open_server(scene);
+    CU_ASSERT_EQUAL(ouro_http_route(scene->app, "GET", "/parts", perform_in_handler, scene), 0);
+}
+
 static void open_middleware(struct scene *scene)
 {
     open_server_with(scene, answer_much);
@@ -1418,6 +1424,12 @@ static void serve_one(struct scene *scene)
     serve_request(scene, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n");
 }
 
+/* The first part is too large to be copied. */
+static void serve_parts(struct scene *scene)
+{
+    serve_request(scene, "GET /parts HTTP/1.1\r\nHost: x\r\nRange: bytes=0-17999,18000-\r\n\r\n");
+}
+
 static void serve_upgrade(struct scene *scene)
 {
     serve_request(scene, "POST / HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\n"
@@ -1480,6 +1492,13 @@ static void check_http_read(struct scene *scene)
 static int64_t call_http_reply(struct scene *scene)
 {
     return ouro_http_reply(exchange, 200, NULL, scene->data, DATA_BYTES);
+}
+
+static int64_t call_http_reply_content(struct scene *scene)
+{
+    struct ouro_http_content content = {.data = scene->data, .len = DATA_BYTES};
+
+    return ouro_http_reply_content(exchange, &content);
 }
 
 static int64_t call_http_next(struct scene *scene)
@@ -2326,6 +2345,10 @@ const struct row rows[] = {
      NULL, serve_one},
     {"ouro_http_reply_begin", open_server, call_http_write, hear_reply, check_http_reply,
      IS_SLOW | HELPER_STAYS | USES_DATA, NULL, serve_one},
+    {"ouro_http_reply_content", open_server, call_http_reply_content, hear_reply, check_http_reply,
+     IS_SLOW | HELPER_STAYS | USES_DATA, NULL, serve_one},
+    {"ouro_http_reply_content in parts", open_parts, call_http_reply_content, hear_reply,
+     check_http_reply, IS_SLOW | HELPER_STAYS | USES_DATA, NULL, serve_parts},
     {"ouro_http_reply_json", open_server, call_http_reply_json, hear_reply, check_http_reply,
      IS_SLOW | HELPER_STAYS, NULL, serve_one},
     {"ouro_http_serve_stream_take", open_served_stream, call_http_serve_stream, converse,

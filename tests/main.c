@@ -63,6 +63,7 @@
     SUITE(http_app)         \
     SUITE(http_ask)         \
     SUITE(http_client)      \
+    SUITE(http_content)     \
     SUITE(http_date)        \
     SUITE(http_memory)      \
     SUITE(http_reply)       \
