@@ -215,7 +215,8 @@ BENCHES_CXX = \
 FUZZERS = \
 	tests/fuzz_form \
 	tests/fuzz_http_server \
-	tests/fuzz_multipart
+	tests/fuzz_multipart \
+	tests/fuzz_range
 
 TEST_SOURCES = \
 	tests/accept_test.c \
