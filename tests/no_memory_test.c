@@ -424,6 +424,51 @@ static void test_http_fails_without_memory(void)
     run_without_memory(use_http, NULL, 5);
 }
 
+/* The first field is more than an exchange has room for without the heap. */
+static int answer_content(struct ouro_http_exchange *exchange, void *arg)
+{
+    static const struct ouro_http_content content = {"text/plain", "0123456789", 10, "\"a\"", 1};
+    char padding[600];
+    int code;
+
+    (void) arg;
+    memset(padding, 'x', sizeof(padding) - 1);
+    padding[sizeof(padding) - 1] = '\0';
+    code = ouro_http_add_header(exchange, "X-Padding", padding);
+    return code ? code : ouro_http_reply_content(exchange, &content);
+}
+
+static int ask_for_range(void *range)
+{
+    struct ouro_http_field header = {"Range", range};
+    struct ouro_http_ask request = {.headers = &header, .header_count = 1};
+    struct ouro_http_response *response;
+    struct ouro_http_app *app;
+    const char *body;
+    int code = ouro_http_app_create(&app);
+
+    if (code)
+        return code;
+    code = ouro_http_route(app, "GET", "/", answer_content, NULL);
+    if (!code)
+        code = ouro_http_ask(app, &request, &response);
+    if (!code) {
+        keep(&code, ouro_http_response_read_all(response, 1000, &body));
+        ouro_http_response_close(response);
+    }
+    ouro_http_app_destroy(app);
+    return code;
+}
+
+static void test_content_fails_without_memory(void)
+{
+    static char range[] = "bytes=0-1", ranges[] = "bytes=0-1,4-", nothing[] = "bytes=10-";
+
+    run_without_memory(ask_for_range, range, 3);
+    run_without_memory(ask_for_range, ranges, 3);
+    run_without_memory(ask_for_range, nothing, 3);
+}
+
 static int ask(void *arg)
 {
     static const struct ouro_http_field header = {"X-A", "b"};
@@ -496,6 +541,7 @@ const struct test no_memory_tests[] = {TEST(test_loop_that_cannot_start_leaves_n
                                        TEST(test_pairs_fail_without_memory),
                                        TEST(test_tls_fails_without_memory),
                                        TEST(test_http_fails_without_memory),
+                                       TEST(test_content_fails_without_memory),
                                        TEST(test_asking_an_application_fails_without_memory),
                                        TEST(test_names_fail_without_memory),
                                        TEST_END};
