@@ -189,8 +189,8 @@ int ouro__http_output_send(struct http_output *output, const struct iovec *parts
 {
     struct iovec buffered;
 
-    strike(
-        output); /* first, or the flusher might start another sender while we wait for this one */
+    /* First, or the flusher might start another sender while we wait for this one. */
+    strike(output);
     finish_sender(output);
     buffered = (struct iovec) {.iov_base = output->data, .iov_len = output->len};
     output->len = 0;
