@@ -80,23 +80,36 @@ static const char *read_field(const char *line, size_t len, struct fields *field
     return NULL;
 }
 
+/* Behind the last chunk. */
+static const char *skip_trailers(const char **at, const char *end)
+{
+    const char *line;
+    size_t len;
+
+    while ((line = take_line(at, end, &len)) && len)
+        if (!memchr(line, ':', len))
+            return "a trailer that is no field";
+    return line ? NULL : "no end of the chunks";
+}
+
 /* Moves `*at` behind a chunked body. */
 static const char *skip_chunks(const char **at, const char *end)
 {
     size_t len = 0, size;
     const char *line;
 
-    do {
+    for (;;) {
         line = take_line(at, end, &len);
         size = line && len && len <= 8 ? strtoul(line, NULL, 16) : SIZE_MAX;
         if (size > (size_t) (end - *at))
             return "a bad chunk";
+        if (!size)
+            return skip_trailers(at, end);
         *at += size;
         line = take_line(at, end, &len);
         if (!line || len)
             return "a chunk without an end";
-    } while (size);
-    return NULL;
+    }
 }
 
 /* RFC 9110 §6.4.1, §8.6, RFC 9112 §6.1: which framing may, and has to, be there. */

@@ -128,6 +128,32 @@ static int answer_strictly(struct ouro_http_exchange *exchange, void *arg)
     return ouro_http_reply(exchange, 200, NULL, "strict", 6);
 }
 
+/* Ten bytes, that are what they are since 1,000,000,000 s. */
+static int answer_content(struct ouro_http_exchange *exchange, void *arg)
+{
+    static const struct ouro_http_content content = {.type = "text/plain",
+                                                     .data = "0123456789",
+                                                     .len = 10,
+                                                     .etag = "\"v1\"",
+                                                     .modified_s = 1000000000};
+
+    (void) arg;
+    return ouro_http_reply_content(exchange, &content);
+}
+
+/* In pieces, with a trailer. */
+static int answer_in_pieces(struct ouro_http_exchange *exchange, void *arg)
+{
+    int code = ouro_http_reply_begin(exchange, 200, "text/plain", -1);
+
+    (void) arg;
+    if (!code)
+        code = ouro_http_add_trailer(exchange, "X-Sum", "3");
+    for (int i = 0; i < 3 && !code; i++)
+        code = ouro_http_writef(exchange, "piece %d", i);
+    return code;
+}
+
 /* The fields of the request, in their order. */
 static int answer_mirror(struct ouro_http_exchange *exchange, void *arg)
 {
@@ -171,6 +197,8 @@ int rules_app_create(struct ouro_http_app **ret_app)
         {"GET", "/cookies", answer_cookies, "cookies"},
         {"GET", "/strict", answer_strictly, NULL},
         {"GET", "/mirror", answer_mirror, NULL},
+        {"GET", "/content", answer_content, NULL},
+        {"GET", "/pieces", answer_in_pieces, NULL},
         {"GET", "/answer", answer_text, "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nstolen"},
     };
     int code = ouro_http_app_create(ret_app);

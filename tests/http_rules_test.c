@@ -813,7 +813,12 @@ static void compare_heads(void *arg)
     }
 }
 
-static void test_item_34_head_gets_the_head_of_get(void)
+static void test_item_31_keeping_is_told_to_who_asks(void)
+{
+    play_item(31);
+}
+
+static void test_item_34_head_conditions_ranges(void)
 {
     run_beside_server(test_sim_ring(), compare_heads, NULL);
     play_item(34);
@@ -1039,7 +1044,8 @@ const struct test http_rules_tests[] = {
     TEST(test_item_30_slow_clients_are_timed_out),
     TEST(test_item_32_server_drains_before_it_ends),
     TEST(test_item_33_final_answers_are_dated),
-    TEST(test_item_34_head_gets_the_head_of_get),
+    TEST(test_item_31_keeping_is_told_to_who_asks),
+    TEST(test_item_34_head_conditions_ranges),
     TEST(test_item_36_trace_is_off_and_errors_echo_nothing),
     TEST(test_all_items_in_short_transfers),
     TEST(test_mangled_requests_are_read_alike_however_cut),
