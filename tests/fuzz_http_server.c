@@ -22,10 +22,10 @@
 #include "ouro_http_server.h"
 #include "ouro_stream.h"
 
+#include "fuzz.h"
+
 #define CUTS_MAX 32
 #define OUT_MAX  (1 << 18)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Ends the process: the input is then a finding. */
 static void demand(bool condition, const char *what)

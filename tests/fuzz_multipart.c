@@ -15,19 +15,11 @@
 
 #include "multipart.h"
 
+#include "fuzz.h"
+
 #define BOUNDARY  "b'x"
 #define FIELD_MAX 3
 #define TEXT_MAX  256
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define REQUIRE(condition)                                                          \
-    do {                                                                            \
-        if (!(condition)) {                                                         \
-            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
-            abort();                                                                \
-        }                                                                           \
-    } while (0)
 
 /* What happened, as bytes: those of data escaped, so that they can't be taken for an event. */
 struct record {

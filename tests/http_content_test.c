@@ -14,7 +14,7 @@
 #include "ouro.h"
 #include "ouro_proto.h"
 
-#include "test.h"
+#include "http_heard.h"
 
 #define TEXT     "0123456789abcdefghijklmnopqrstuvwxyz" /* 36 bytes */
 #define MODIFIED 784111777
@@ -34,12 +34,9 @@ static struct {
     struct ouro_http_field asked[4]; /* of the request */
     const char *method;
     int code; /* what the handler got */
-    int status;
-    char fields[2000]; /* "name: value|" for each but Date */
-    char body[2 * LARGE];
-    size_t body_len;
-    int end; /* of the body */
 } play;
+
+static struct heard heard;
 
 static void prepare(void)
 {
@@ -58,38 +55,13 @@ static int reply(struct ouro_http_exchange *exchange, void *arg)
     return play.code == -EINVAL ? ouro_http_reply(exchange, 200, NULL, "again", 5) : play.code;
 }
 
-static void note_field(const char *name, const char *value)
-{
-    size_t len = strlen(play.fields);
-
-    if (strcmp(name, "Date") != 0)
-        (void) snprintf(play.fields + len, sizeof(play.fields) - len, "%s: %s|", name, value);
-}
-
 static int ask_task(void *arg)
 {
     struct ouro_http_ask request = {.method = play.method, .headers = play.asked};
-    struct ouro_http_response *response;
-    const char *name, *value;
-    ssize_t len;
-    int code;
 
     while (request.header_count < 4 && play.asked[request.header_count].name)
         request.header_count++;
-    code = ouro_http_ask(arg, &request, &response);
-    CU_ASSERT_EQUAL(code, 0);
-    if (code)
-        return code;
-    play.status = ouro_http_response_status(response);
-    while (ouro_http_response_next_header(response, &name, &value) > 0)
-        note_field(name, value);
-    while ((len = ouro_http_response_read(response, play.body + play.body_len,
-                                          sizeof(play.body) - 1 - play.body_len)) > 0)
-        play.body_len += (size_t) len;
-    play.end = (int) len;
-    play.body[play.body_len] = '\0';
-    ouro_http_response_close(response);
-    return 0;
+    return hear(arg, &request, &heard);
 }
 
 static void ask(void)
@@ -97,15 +69,13 @@ static void ask(void)
     struct ouro_run_options options = {.ring = test_sim_ring()};
     struct ouro_http_app *app;
 
-    play.fields[0] = '\0';
-    play.status = play.code = 0;
-    play.body_len = 0;
+    play.code = 0;
     CU_ASSERT_EQUAL_FATAL(ouro_http_app_create(&app), 0);
     CU_ASSERT_EQUAL(ouro_http_route_with(app, "GET", "/", reply, NULL, &play.route), 0);
     CU_ASSERT_EQUAL(ouro_http_route_with(app, "PUT", "/", reply, NULL, &play.route), 0);
     CU_ASSERT_EQUAL(ouro_run(ask_task, app, &options), 0);
     ouro_http_app_destroy(app);
-    CU_ASSERT_EQUAL(play.end, 0);
+    CU_ASSERT_EQUAL(heard.code, 0);
 }
 
 static void ask_with(const char *name, const char *value)
@@ -121,9 +91,9 @@ static void ask_for(const char *range)
 
 static void check(int status, const char *fields, const char *body)
 {
-    CU_ASSERT_EQUAL(play.status, status);
-    CU_ASSERT_STRING_EQUAL(play.fields, fields);
-    CU_ASSERT_STRING_EQUAL(play.body, body);
+    CU_ASSERT_EQUAL(heard.status, status);
+    CU_ASSERT_STRING_EQUAL(heard.fields, fields);
+    CU_ASSERT_STRING_EQUAL(heard.body, body);
 }
 
 /* --- the whole --------------------------------------------------------------------------- */
@@ -160,7 +130,7 @@ static void test_last_modified_is_not_after_the_answer(void)
     ask();
     (void) strftime(expected, sizeof(expected), "Last-Modified: %a, %d %b %Y %H:%M", gmtime(&now));
     if (time(NULL) / 60 == now / 60)
-        CU_ASSERT_EQUAL(strncmp(play.fields, expected, strlen(expected)), 0);
+        CU_ASSERT_EQUAL(strncmp(heard.fields, expected, strlen(expected)), 0);
 }
 
 static void test_head_gets_the_head_of_the_whole(void)
@@ -176,8 +146,8 @@ static void test_head_gets_the_head_of_the_whole(void)
     ask_with("If-None-Match", "\"a\"");
     check(304, "ETag: \"a\"|", "");
     ask_with("If-Match", "\"b\"");
-    CU_ASSERT_EQUAL(play.status, 412);
-    CU_ASSERT_STRING_EQUAL(play.body, "");
+    CU_ASSERT_EQUAL(heard.status, 412);
+    CU_ASSERT_STRING_EQUAL(heard.body, "");
 }
 
 /* What they ask about was decided before the handler did its work. */
@@ -284,7 +254,7 @@ static void test_refusals_are_not_about_the_content(void)
           "Content-Length: 24|",
           "412 Precondition Failed\n");
     ask_with("If-Unmodified-Since", EARLIER);
-    CU_ASSERT_EQUAL(play.status, 412);
+    CU_ASSERT_EQUAL(heard.status, 412);
     ask_for("bytes=36-");
     check(416,
           "Content-Type: text/plain; charset=utf-8|X-Frame-Options: DENY|Vary: Accept-Encoding|"
@@ -335,7 +305,7 @@ static void test_what_is_no_range_is_ignored(void)
     }
     play.content.len = 0;
     ask_for("bytes=0-");
-    CU_ASSERT_EQUAL(play.status, 200);
+    CU_ASSERT_EQUAL(heard.status, 200);
 }
 
 static void test_conditions_come_before_ranges(void)
@@ -360,7 +330,7 @@ static void test_conditions_come_before_ranges(void)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         play.asked[1] = rows[i].field;
         ask_for("bytes=0-0");
-        CU_ASSERT_EQUAL(play.status, rows[i].status);
+        CU_ASSERT_EQUAL(heard.status, rows[i].status);
     }
     play.asked[1] = (struct ouro_http_field) {.name = "If-Range", .value = "\"b\""};
     ask_for("bytes=99-");
@@ -368,7 +338,7 @@ static void test_conditions_come_before_ranges(void)
     play.content.etag = "W/\"a\"";
     play.asked[1] = (struct ouro_http_field) {.name = "If-Range", .value = "W/\"a\""};
     ask_for("bytes=0-0");
-    CU_ASSERT_EQUAL(play.status, 200);
+    CU_ASSERT_EQUAL(heard.status, 200);
 }
 
 /* --- several ranges ---------------------------------------------------------------------- */
@@ -379,8 +349,8 @@ static const char *boundary(char buf[64])
     static const char start[] = "Content-Type: multipart/byteranges; boundary=";
 
     buf[0] = '\0';
-    CU_ASSERT_EQUAL(strncmp(play.fields, start, strlen(start)), 0);
-    CU_ASSERT_EQUAL(sscanf(play.fields + strlen(start), "%63[0-9a-f]", buf), 1);
+    CU_ASSERT_EQUAL(strncmp(heard.fields, start, strlen(start)), 0);
+    CU_ASSERT_EQUAL(sscanf(heard.fields + strlen(start), "%63[0-9a-f]", buf), 1);
     CU_ASSERT_EQUAL(strlen(buf), 32);
     return buf;
 }
@@ -401,7 +371,7 @@ static void check_parts(const char *format, unsigned count)
                     "Accept-Ranges: bytes|Content-Length: %zu|",
                     mark, used);
     check(206, expected, body);
-    for (const char *at = play.body; (at = strstr(at, mark)); at++)
+    for (const char *at = heard.body; (at = strstr(at, mark)); at++)
         count--;
     CU_ASSERT_EQUAL(count, 0);
 }
@@ -430,7 +400,7 @@ static void test_several_ranges_are_parts(void)
 static void test_large_parts_come_whole(void)
 {
     char *large = malloc(LARGE), mark[64], head[200];
-    const char *at = play.body;
+    const char *at = heard.body;
 
     CU_ASSERT_PTR_NOT_NULL_FATAL(large);
     for (size_t i = 0; i < LARGE; i++)
@@ -439,7 +409,7 @@ static void test_large_parts_come_whole(void)
     play.content.data = large;
     play.content.len = LARGE;
     ask_for("bytes=40000-99998,1-30000");
-    CU_ASSERT_EQUAL(play.status, 206);
+    CU_ASSERT_EQUAL(heard.status, 206);
     (void) boundary(mark);
     for (int i = 0; i < 2; i++) {
         static const struct {
@@ -476,10 +446,10 @@ static void test_content_is_never_compressed(void)
     play.asked[1] = (struct ouro_http_field) {.name = "Accept-Encoding", .value = "gzip"};
     for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
         ask_for(ranges[i]);
-        CU_ASSERT_EQUAL(play.status, i ? 206 : 200);
-        CU_ASSERT_PTR_NULL(strstr(play.fields, "gzip"));
-        CU_ASSERT_PTR_NULL(strstr(play.fields, "Vary"));
-        CU_ASSERT_PTR_NOT_NULL(strstr(play.fields, "ETag: \"a\"|"));
+        CU_ASSERT_EQUAL(heard.status, i ? 206 : 200);
+        CU_ASSERT_PTR_NULL(strstr(heard.fields, "gzip"));
+        CU_ASSERT_PTR_NULL(strstr(heard.fields, "Vary"));
+        CU_ASSERT_PTR_NOT_NULL(strstr(heard.fields, "ETag: \"a\"|"));
     }
 }
 
@@ -506,7 +476,7 @@ static int ask_first(const char *method, const char *name, const char *value)
     CU_ASSERT_EQUAL(ouro_http_route(app, method, "/", check_first, NULL), 0);
     CU_ASSERT_EQUAL(ouro_run(ask_task, app, &options), 0);
     ouro_http_app_destroy(app);
-    return play.status;
+    return heard.status;
 }
 
 static void test_conditions_can_be_checked_before(void)

@@ -14,7 +14,7 @@
 #include "ouro.h"
 #include "ouro_proto.h"
 
-#include "test.h"
+#include "http_heard.h"
 
 #define LARGE 20000
 
@@ -45,42 +45,13 @@ static struct {
     struct ouro_http_route_options route;
     struct ouro_http_ask request;
     ouro_http_error_page_fn *error_page;
-    int status;
-    char fields[2000]; /* "name: value|" for each but Date */
-    char body[4 * LARGE];
-    size_t body_len;
-    int code; /* of the end of the body */
 } play;
 
-static void note_field(const char *name, const char *value)
-{
-    size_t len = strlen(play.fields);
-
-    if (strcmp(name, "Date") != 0)
-        (void) snprintf(play.fields + len, sizeof(play.fields) - len, "%s: %s|", name, value);
-}
+static struct heard heard;
 
 static int ask_task(void *arg)
 {
-    struct ouro_http_response *response;
-    const char *name, *value;
-    ssize_t len;
-    int code;
-
-    code = ouro_http_ask(arg, &play.request, &response);
-    CU_ASSERT_EQUAL(code, 0);
-    if (code)
-        return code;
-    play.status = ouro_http_response_status(response);
-    while (ouro_http_response_next_header(response, &name, &value) > 0)
-        note_field(name, value);
-    while ((len = ouro_http_response_read(response, play.body + play.body_len,
-                                          sizeof(play.body) - 1 - play.body_len)) > 0)
-        play.body_len += (size_t) len;
-    play.code = (int) len;
-    play.body[play.body_len] = '\0';
-    ouro_http_response_close(response);
-    return 0;
+    return hear(arg, &play.request, &heard);
 }
 
 /* Asks play.handler for play.request; the answer is in `play`. */
@@ -90,9 +61,8 @@ static void ask(void)
     const char *method = play.request.method ? play.request.method : "GET";
     struct ouro_http_app *app;
 
-    said_len = play.body_len = 0;
-    said[0] = play.fields[0] = '\0';
-    play.status = play.code = 0;
+    said_len = 0;
+    said[0] = '\0';
     CU_ASSERT_EQUAL_FATAL(ouro_http_app_create(&app), 0);
     /* A method that no request can have is refused, at once. */
     CU_ASSERT_EQUAL(ouro_http_route_with(app, method, "/", play.handler, NULL, &play.route),
@@ -161,7 +131,7 @@ static void test_queries_are_decoded(void)
         prepare(tell_query);
         play.request.target = rows[i].target;
         ask();
-        CU_ASSERT_EQUAL(play.status, rows[i].status);
+        CU_ASSERT_EQUAL(heard.status, rows[i].status);
         CU_ASSERT_STRING_EQUAL(said, rows[i].expected);
     }
 }
@@ -199,8 +169,8 @@ static void test_cookies_come_and_go(void)
     play.request.header_count = 2;
     ask();
     CU_ASSERT_STRING_EQUAL(said, "a=1;b=\"2\";c=;none=?;");
-    CU_ASSERT_STRING_EQUAL(play.fields, "Set-Cookie: __Host-id=1; Path=/; Secure|"
-                                        "Set-Cookie: other=1; Path=/; Secure|");
+    CU_ASSERT_STRING_EQUAL(heard.fields, "Set-Cookie: __Host-id=1; Path=/; Secure|"
+                                         "Set-Cookie: other=1; Path=/; Secure|");
 }
 
 /* --- forms ------------------------------------------------------------------------------- */
@@ -243,13 +213,13 @@ static void test_forms_are_decoded(void)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         prepare(tell_form);
         post(rows[i].type, rows[i].body);
-        CU_ASSERT_EQUAL(play.status, rows[i].status);
+        CU_ASSERT_EQUAL(heard.status, rows[i].status);
         CU_ASSERT_STRING_EQUAL(said, rows[i].expected);
     }
     prepare(tell_form);
     play.route.body_bytes_max = 5;
     post(form, "a=1234");
-    CU_ASSERT_EQUAL(play.status, 413);
+    CU_ASSERT_EQUAL(heard.status, 413);
 }
 
 /* --- forms with files -------------------------------------------------------------------- */
@@ -310,14 +280,14 @@ static void test_parts_of_a_form_come_one_by_one(void)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         prepare(tell_parts);
         post(rows[i].type, rows[i].body);
-        CU_ASSERT_EQUAL(play.status, rows[i].status);
+        CU_ASSERT_EQUAL(heard.status, rows[i].status);
         CU_ASSERT_STRING_EQUAL(said, rows[i].expected);
     }
     skip_parts = true;
     prepare(tell_parts);
     post(MULTIPART, PART("a", "", "1") PART("b", "", "2") PART("c", "", "3") "--xx--");
     skip_parts = false;
-    CU_ASSERT_EQUAL(play.status, 204);
+    CU_ASSERT_EQUAL(heard.status, 204);
     CU_ASSERT_STRING_EQUAL(said, "a=-;type=-;b=-;type=-;2|c=-;type=-;");
 }
 
@@ -346,8 +316,8 @@ static void test_large_files_stream_through(void)
     (void) sprintf(body + len + LARGE, "\r\n--xx--");
     prepare(count_bytes);
     post(MULTIPART, body);
-    CU_ASSERT_EQUAL(play.status, 200);
-    CU_ASSERT_STRING_EQUAL(play.body, "20000");
+    CU_ASSERT_EQUAL(heard.status, 200);
+    CU_ASSERT_STRING_EQUAL(heard.body, "20000");
 }
 
 /* --- values ------------------------------------------------------------------------------ */
@@ -369,7 +339,7 @@ static void test_values_are_kept_for_an_exchange(void)
 {
     prepare(keep_values);
     ask();
-    CU_ASSERT_EQUAL(play.status, 204);
+    CU_ASSERT_EQUAL(heard.status, 204);
 }
 
 static int escape_texts(struct ouro_http_exchange *exchange, void *arg)
@@ -386,7 +356,7 @@ static void test_texts_are_escaped(void)
     prepare(escape_texts);
     ask();
     CU_ASSERT_STRING_EQUAL(
-        play.body, "a\\\"\\\\\\u000a\\u003c/\xc3\xbc\\ufffd\\ufffd &lt;a href=&#39;&quot;&amp;");
+        heard.body, "a\\\"\\\\\\u000a\\u003c/\xc3\xbc\\ufffd\\ufffd &lt;a href=&#39;&quot;&amp;");
 }
 
 /* --- errors ------------------------------------------------------------------------------ */
@@ -434,8 +404,8 @@ static void test_errors_have_the_pages_that_were_set(void)
         play.request.target = rows[i].target;
         play.error_page = rows[i].page;
         ask();
-        CU_ASSERT_EQUAL(play.status, rows[i].status);
-        CU_ASSERT_STRING_EQUAL(play.body, rows[i].body);
+        CU_ASSERT_EQUAL(heard.status, rows[i].status);
+        CU_ASSERT_STRING_EQUAL(heard.body, rows[i].body);
     }
 }
 
@@ -451,8 +421,8 @@ static void test_answer_may_ask_for_an_upgrade(void)
 {
     prepare(require_upgrade);
     ask();
-    CU_ASSERT_EQUAL(play.status, 426);
-    CU_ASSERT_STRING_EQUAL(play.fields, "Upgrade: shout|Content-Length: 0|Connection: upgrade|");
+    CU_ASSERT_EQUAL(heard.status, 426);
+    CU_ASSERT_STRING_EQUAL(heard.fields, "Upgrade: shout|Content-Length: 0|Connection: upgrade|");
 }
 
 /* --- events ------------------------------------------------------------------------------ */
@@ -491,10 +461,10 @@ static void test_events_have_the_form_that_browsers_read(void)
 
     prepare(send_events);
     ask();
-    CU_ASSERT_STRING_EQUAL(play.fields, "Content-Type: text/event-stream|Cache-Control: no-cache|"
-                                        "Transfer-Encoding: chunked|");
-    CU_ASSERT(!strncmp(play.body, expected, strlen(expected)));
-    CU_ASSERT_EQUAL(play.body_len, strlen(expected) - 3 + 2999 + 2);
+    CU_ASSERT_STRING_EQUAL(heard.fields, "Content-Type: text/event-stream|Cache-Control: no-cache|"
+                                         "Transfer-Encoding: chunked|");
+    CU_ASSERT(!strncmp(heard.body, expected, strlen(expected)));
+    CU_ASSERT_EQUAL(heard.body_len, strlen(expected) - 3 + 2999 + 2);
 }
 
 /* --- gzip -------------------------------------------------------------------------------- */
@@ -532,8 +502,8 @@ static int answer_compressible(struct ouro_http_exchange *exchange, void *arg)
 
 static size_t decompress(char *buf, size_t size)
 {
-    z_stream stream = {.next_in = (Bytef *) play.body,
-                       .avail_in = (unsigned) play.body_len,
+    z_stream stream = {.next_in = (Bytef *) heard.body,
+                       .avail_in = (unsigned) heard.body_len,
                        .next_out = (Bytef *) buf,
                        .avail_out = (unsigned) size};
 
@@ -553,13 +523,13 @@ static bool comes_compressed(const char *accepted)
     play.request.headers = &field;
     play.request.header_count = accepted ? 1 : 0;
     ask();
-    CU_ASSERT_EQUAL(play.code, 0);
-    CU_ASSERT_EQUAL(play.status, plain.status ? plain.status : 200);
-    if (!strstr(play.fields, "Content-Encoding: gzip|")) {
-        CU_ASSERT(play.body_len == plain.len && !memcmp(play.body, original, plain.len));
+    CU_ASSERT_EQUAL(heard.code, 0);
+    CU_ASSERT_EQUAL(heard.status, plain.status ? plain.status : 200);
+    if (!strstr(heard.fields, "Content-Encoding: gzip|")) {
+        CU_ASSERT(heard.body_len == plain.len && !memcmp(heard.body, original, plain.len));
         return false;
     }
-    CU_ASSERT(play.body_len < plain.len);
+    CU_ASSERT(heard.body_len < plain.len);
     CU_ASSERT_EQUAL(decompress(text, sizeof(text)), plain.len);
     CU_ASSERT(!memcmp(text, original, plain.len));
     return true;
@@ -578,7 +548,7 @@ static void prepare_gzip(void)
 
 static bool varies(void)
 {
-    return strstr(play.fields, "Vary: Accept-Encoding|");
+    return strstr(heard.fields, "Vary: Accept-Encoding|");
 }
 
 static void test_answers_are_compressed_where_client_and_route_want_it(void)
@@ -651,12 +621,12 @@ static void test_compression_respects_what_the_handler_says(void)
     plain.name = "ETag";
     plain.value = "\"strong\"";
     CU_ASSERT(comes_compressed("gzip"));
-    CU_ASSERT_PTR_NOT_NULL(strstr(play.fields, "ETag: W/\"strong\"|"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(heard.fields, "ETag: W/\"strong\"|"));
     CU_ASSERT(!comes_compressed(NULL));
-    CU_ASSERT_PTR_NOT_NULL(strstr(play.fields, "ETag: \"strong\"|"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(heard.fields, "ETag: \"strong\"|"));
     plain.value = "W/\"weak\"";
     CU_ASSERT(comes_compressed("gzip"));
-    CU_ASSERT_PTR_NOT_NULL(strstr(play.fields, "ETag: W/\"weak\"|"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(heard.fields, "ETag: W/\"weak\"|"));
     plain.name = NULL;
     plain.status = 404;
     CU_ASSERT(comes_compressed("gzip"));
