@@ -83,8 +83,8 @@ ENGINE_SOURCES = \
 	engine/op.c \
 	engine/overflow.c \
 	engine/park.c \
-	engine/process.c \
 	engine/pipe.c \
+	engine/process.c \
 	engine/receiver.c \
 	engine/ring.c \
 	engine/ring_sim.c \
@@ -249,8 +249,8 @@ TEST_SOURCES = \
 	tests/hook_test.c \
 	tests/http1_parse_test.c \
 	tests/http1_write_test.c \
-	tests/http_app_test.c \
 	tests/http_answer.c \
+	tests/http_app_test.c \
 	tests/http_ask_test.c \
 	tests/http_client_test.c \
 	tests/http_content_test.c \
@@ -274,17 +274,17 @@ TEST_SOURCES = \
 	tests/op_test.c \
 	tests/overflow_test.c \
 	tests/park_test.c \
+	tests/pipe_test.c \
 	tests/process_test.c \
 	tests/range_test.c \
 	tests/receiver_test.c \
-	tests/pipe_test.c \
 	tests/ring_script_test.c \
 	tests/ring_sim_test.c \
 	tests/ring_test.c \
 	tests/ring_uring_test.c \
 	tests/run_test.c \
-	tests/signal_wait_test.c \
 	tests/shard_test.c \
+	tests/signal_wait_test.c \
 	tests/signals_test.c \
 	tests/socket_test.c \
 	tests/stack_test.c \
