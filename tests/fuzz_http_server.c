@@ -122,19 +122,22 @@ static int sleep_and_ignore(struct ouro_http_exchange *exchange, void *arg)
     return code ? code : ouro_http_reply(exchange, 200, NULL, "late", 4);
 }
 
+/* With a limit of its own: a client that waits as well would be a deadlock, and be reported. */
 static int shout(struct ouro_http_exchange *exchange, void *arg)
 {
     struct ouro_stream *stream;
+    struct ouro_timeout limit;
     char buf[64];
-    ssize_t len;
 
     (void) arg;
     if (ouro_http_upgrade_take(exchange, "shout", &stream))
         return 0;
-    len = ouro_stream_read(stream, buf, sizeof(buf));
+    ouro_timeout_begin(&limit, 10 * OURO_SECOND);
+    (void) ouro_stream_read(stream, buf, sizeof(buf));
+    (void) ouro_timeout_end(&limit);
     (void) ouro_stream_write_all(stream, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 38);
     (void) ouro_stream_close(stream);
-    return (int) len;
+    return 0;
 }
 
 static int fail_half_way(struct ouro_http_exchange *exchange, void *arg)
