@@ -93,7 +93,7 @@ static int wait_for_head(struct http_connection *connection)
     if (code)
         return code;
     if (!ouro__http1_parse_has_begun(&connection->reader.parser)) {
-        connection->head_deadline = 0; /* there was an empty line at most */
+        connection->head_deadline = connection->request_deadline = 0; /* an empty line at most */
         return wait_for_request(connection);
     }
     set_deadlines(connection);

@@ -714,9 +714,28 @@ static void pause_behind_an_empty_line(void)
     (void) ouro_stream_close(stream);
 }
 
+/* Nor does the limit of the whole request begin with it, also if the head is then there at once. */
+static void ask_late_behind_an_empty_line(void)
+{
+    struct ouro_stream *stream = dial();
+
+    if (!stream)
+        return;
+    say(stream, "\r");
+    CU_ASSERT_EQUAL(ouro_sleep(OURO_MILLISECOND), 0);
+    say(stream, "\n");
+    CU_ASSERT_EQUAL(ouro_sleep(10 * OURO_SECOND), 0);
+    say(stream, "GET /late HTTP/1.1\r\n" CLOSE);
+    CU_ASSERT(starts_with(read_all(stream), "HTTP/1.1 200 "));
+    (void) ouro_stream_close(stream);
+}
+
 static void test_empty_line_does_not_count_as_the_head(void)
 {
     run_on(test_sim_ring(), pause_behind_an_empty_line);
+    server.options.request_timeout_ns = OURO_SECOND;
+    run_on(test_sim_ring(), ask_late_behind_an_empty_line);
+    memset(&server.options, 0, sizeof(server.options));
 }
 
 static void idle(void)
