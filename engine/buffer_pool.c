@@ -79,6 +79,9 @@ static void begin_round(struct source *source, int32_t result, uint32_t cqe_flag
     serve(pool);
 }
 
+static const struct source_ops round_end_ops = {.complete = begin_round,
+                                                .prepare = prepare_round_end};
+
 static void fill(struct buffer_pool *pool)
 {
     for (unsigned i = 0; i < pool->total; i++) {
@@ -108,7 +111,7 @@ int ouro__buffer_pool_get(struct dispatcher *dispatcher, struct buffer_pool **re
     pool->provided_max = count;
     pool->total = count + (count + SPARE_PART - 1) / SPARE_PART;
     pool->round = 1;
-    pool->round_end = (struct source) {.complete = begin_round, .prepare = prepare_round_end};
+    pool->round_end = (struct source) {.ops = &round_end_ops};
     list_init(&pool->waiting);
     list_init(&pool->received);
     list_init(&pool->spare);

@@ -33,6 +33,8 @@ static void woken(struct source *source, int32_t result, uint32_t cqe_flags)
     ouro__source_submit(ouro__dispatcher, source);
 }
 
+static const struct source_ops wakeup_ops = {.complete = woken, .prepare = prepare_read};
+
 int ouro__inbox_open(struct dispatcher *dispatcher, struct ouro_inbox **ret_inbox)
 {
     struct ouro_inbox *inbox = calloc(1, sizeof(*inbox));
@@ -49,7 +51,7 @@ int ouro__inbox_open(struct dispatcher *dispatcher, struct ouro_inbox **ret_inbo
             free(inbox);
             return code;
         }
-        inbox->wakeup = (struct source) {.complete = woken, .prepare = prepare_read};
+        inbox->wakeup = (struct source) {.ops = &wakeup_ops};
         ouro__source_submit(dispatcher, &inbox->wakeup);
     }
     *ret_inbox = inbox;

@@ -262,7 +262,7 @@ void ouro__source_submit(struct dispatcher *dispatcher, struct source *source)
     struct io_uring_sqe *sqe = ouro__ring_get_sqe(&dispatcher->ring);
 
     if (sqe) {
-        source->prepare(source, sqe);
+        source->ops->prepare(source, sqe);
         io_uring_sqe_set_data64(sqe, source_tag(source));
         source->state = OP_SUBMITTED;
         list_init(&source->link);
@@ -366,7 +366,7 @@ void ouro__op_complete(struct dispatcher *dispatcher, uint64_t user_data, int32_
             list_remove(&source->link);
             source->state = OP_DONE;
         }
-        source->complete(source, result, cqe_flags);
+        source->ops->complete(source, result, cqe_flags);
         break;
     }
     default:
@@ -398,7 +398,7 @@ void ouro__op_flush(struct dispatcher *dispatcher)
     while ((node = take_with_sqe(dispatcher, &dispatcher->sources, &sqe))) {
         struct source *source = container_of(node, struct source, link);
 
-        source->prepare(source, sqe);
+        source->ops->prepare(source, sqe);
         io_uring_sqe_set_data64(sqe, source_tag(source));
         source->state = OP_SUBMITTED;
     }

@@ -199,9 +199,14 @@ extern const struct wait_kind ouro__op_cleanup_wait_kind;
  * A source op. `complete` runs in the reap path: it must not submit SQEs other than
  * through ouro__source_submit(), and never resumes a task.
  */
-struct source {
+struct source;
+struct source_ops {
     void (*complete)(struct source *source, int32_t result, uint32_t cqe_flags);
     void (*prepare)(struct source *source, struct io_uring_sqe *sqe);
+};
+
+struct source {
+    const struct source_ops *ops;
     struct list link; /* while it waits for a free SQE */
     enum op_state state;
 };

@@ -312,12 +312,14 @@ ssize_t ouro_lease_copy(const void *data, size_t len, struct ouro_lease *ret_lea
 
 /* --- receivers ------------------------------------------------------------------------------- */
 
+static const struct source_ops source_ops = {.complete = complete, .prepare = prepare};
+
 static void init(struct receiver *self, int fd, unsigned quota, bool is_datagram)
 {
     if (quota == 0)
         quota = OURO_RECEIVER_QUOTA;
     *self = (struct receiver) {
-        .source = {.complete = complete, .prepare = prepare},
+        .source = {.ops = &source_ops},
         .fd = fd,
         .result = NOTHING_YET,
         .quota = quota < UINT16_MAX ? (uint16_t) quota : UINT16_MAX,

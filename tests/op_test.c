@@ -929,10 +929,12 @@ static void count_completion(struct source *source, int32_t result, uint32_t cqe
     counter->result = result;
 }
 
+static const struct source_ops counter_ops = {.complete = count_completion,
+                                              .prepare = prepare_source};
+
 static void init_counter(struct counter *counter, int fd)
 {
-    *counter = (struct counter) {
-        .source = {.complete = count_completion, .prepare = prepare_source}, .fd = fd};
+    *counter = (struct counter) {.source = {.ops = &counter_ops}, .fd = fd};
 }
 
 static int use_sources(void *arg)
