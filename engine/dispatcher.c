@@ -14,7 +14,8 @@
  *   1. A public call does not return while the kernel may still touch its memory (op.c).
  *   2. Whatever an SQE points to lives in the op or in the caller's buffer until OP_DONE.
  *   3. A completion is copied out before its slot is given back.
- *   4. A completion makes a task runnable; only run_tasks() resumes tasks.
+ *   4. A completion makes a task runnable; only run_tasks() resumes tasks, and an eager spawn
+ *      starts one.
  *   5. One dispatcher per thread; ouro__dispatcher finds it.
  *   6. A round resumes each task at most once and a turn has few rounds: tasks that yield
  *      for ever starve neither each other nor the ring.
@@ -111,7 +112,8 @@ static void bury(struct dispatcher *self, struct ouro_task *task)
         ouro__task_table_release(&self->tasks, task);
 }
 
-static void resume(struct dispatcher *self, struct ouro_task *task)
+__attribute__((always_inline)) static inline void resume(struct dispatcher *self,
+                                                         struct ouro_task *task)
 {
     /* A watchdog's thread reads these two: plain moves, but said so. */
     __atomic_store_n(&self->wakeup_count, self->wakeup_count + 1, __ATOMIC_RELAXED);
@@ -122,6 +124,21 @@ static void resume(struct dispatcher *self, struct ouro_task *task)
     __atomic_store_n(&self->current, NULL, __ATOMIC_RELAXED);
     if (unlikely(task->state == TASK_ENDED))
         bury(self, task);
+}
+
+void ouro__dispatcher_run_on_top(struct dispatcher *self, struct ouro_task *task)
+{
+    struct ouro_task *spawner = self->current;
+    struct coro *home = self->home;
+    unsigned budget = self->budget;
+
+    CHECK(self->no_suspend_depth == 0, "an eager task is spawned inside a library's callback");
+    spawner->innermost = self->home =
+        ouro__coro_running(); /* for reports: its stack begins there */
+    resume(self, task);
+    self->home = home;
+    self->budget = budget;
+    __atomic_store_n(&self->current, spawner, __ATOMIC_RELAXED);
 }
 
 /*

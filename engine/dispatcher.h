@@ -27,7 +27,7 @@ struct dispatcher {
     struct ouro_task *run_last;   /* valid when run_first is not NULL */
     struct ouro_task *late_first; /* gave way to all that the next turn wakes */
     struct ouro_task *late_last;
-    struct coro *home;         /* the stack that ouro_run() was called on */
+    struct coro *home;         /* where a task leaves to: ouro_run()'s stack, or a spawner's */
     unsigned no_suspend_depth; /* of the running task; see ouro_no_suspend_begin() */
     unsigned budget;           /* calls that the running task may still make without waiting */
     unsigned in_flight_count;  /* call ops staged or submitted */
@@ -92,6 +92,12 @@ static inline void ouro__dispatcher_enqueue(struct dispatcher *self, struct ouro
         self->run_first = task;
     self->run_last = task;
 }
+
+/*
+ * Runs a new task now, until it first waits, on top of the running one: for that long that one's
+ * stack is the loop's home. The task may have ended and gone by the return.
+ */
+void ouro__dispatcher_run_on_top(struct dispatcher *self, struct ouro_task *task);
 
 /*
  * One round: submits what tasks asked for, sleeps until a completion or a deadline when

@@ -92,7 +92,7 @@ int ouro_group_spawn_at(struct ouro_group *group, ouro_task_fn *fn, void *arg,
                         const char *place)
 {
     struct ouro_task *member;
-    ouro_task_id id = ouro__task_spawn(ouro__dispatcher, fn, arg, options, name, place, &member);
+    ouro_task_id id = ouro__task_create(ouro__dispatcher, fn, arg, options, name, place, &member);
 
     if (id < 0)
         return (int) id;
@@ -105,6 +105,7 @@ int ouro_group_spawn_at(struct ouro_group *group, ouro_task_fn *fn, void *arg,
     if (group->first)
         group->first->group_prev = member;
     group->first = member;
+    ouro__task_start(ouro__dispatcher, member, options);
     return 0;
 }
 

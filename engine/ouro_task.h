@@ -28,6 +28,7 @@ struct ouro_spawn_options {
     size_t arg_bytes; /* copy this much of *arg to the new task's stack, at most 1024, and pass
                           the copy (aligned to 16); 0: pass `arg` itself */
     bool detached;    /* nobody will join: free the task when it ends */
+    bool eager;       /* it starts at once: see ouro_spawn() */
 };
 
 /*
@@ -36,6 +37,11 @@ struct ouro_spawn_options {
  *
  * It becomes runnable at once and runs when the caller next suspends. A task that
  * is cancelled before it first ran still runs: its first waiting call fails.
+ *
+ * An `eager` task (asyncio's eager_start) starts before the call returns, and runs until it
+ * waits for the first time or ends. Who starts many tasks that mostly have no reason to wait so
+ * uses one stack for all of these, which is still in the cache. The caller is not suspended
+ * meanwhile; the task's id may be stale by the time it is returned, if it was detached.
  *
  * Context: task.
  * Returns: the task's id, to be passed to ouro_join() unless detached;

@@ -113,9 +113,9 @@ static int allocate(struct dispatcher *dispatcher, enum ouro_stack_class stack_c
     return 0;
 }
 
-ouro_task_id ouro__task_spawn(struct dispatcher *dispatcher, ouro_task_fn *fn, void *arg,
-                              const struct ouro_spawn_options *options, const char *name,
-                              const char *place, struct ouro_task **ret_task)
+ouro_task_id ouro__task_create(struct dispatcher *dispatcher, ouro_task_fn *fn, void *arg,
+                               const struct ouro_spawn_options *options, const char *name,
+                               const char *place, struct ouro_task **ret_task)
 {
     struct ouro_task *task;
     int code;
@@ -123,6 +123,8 @@ ouro_task_id ouro__task_spawn(struct dispatcher *dispatcher, ouro_task_fn *fn, v
     if (!options)
         options = &default_options;
     if (unlikely(!dispatcher || !fn || options->arg_bytes > ARG_BYTES_MAX))
+        return -EINVAL;
+    if (unlikely(options->eager && !dispatcher->current))
         return -EINVAL;
     code = allocate(dispatcher, options->stack, &task);
     if (unlikely(code))
@@ -151,16 +153,28 @@ ouro_task_id ouro__task_spawn(struct dispatcher *dispatcher, ouro_task_fn *fn, v
     dispatcher->spawn_count++;
     if (++dispatcher->task_count > dispatcher->task_peak)
         dispatcher->task_peak = dispatcher->task_count;
-    ouro__dispatcher_enqueue(dispatcher, task);
-    if (ret_task)
-        *ret_task = task;
+    *ret_task = task;
     return task->slot.id;
+}
+
+void ouro__task_start(struct dispatcher *dispatcher, struct ouro_task *task,
+                      const struct ouro_spawn_options *options)
+{
+    if (unlikely(options && options->eager))
+        ouro__dispatcher_run_on_top(dispatcher, task);
+    else
+        ouro__dispatcher_enqueue(dispatcher, task);
 }
 
 ouro_task_id ouro_spawn_at(ouro_task_fn *fn, void *arg, const struct ouro_spawn_options *options,
                            const char *name, const char *place)
 {
-    return ouro__task_spawn(ouro__dispatcher, fn, arg, options, name, place, NULL);
+    struct ouro_task *task;
+    ouro_task_id id = ouro__task_create(ouro__dispatcher, fn, arg, options, name, place, &task);
+
+    if (likely(id > 0))
+        ouro__task_start(ouro__dispatcher, task, options);
+    return id;
 }
 
 /* --- joining -------------------------------------------------------------------------- */

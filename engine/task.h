@@ -143,10 +143,14 @@ void ouro__task_interrupt(struct ouro_task *task);
 
 struct dispatcher;
 
-/* ouro_spawn_at(), also telling where the task is. */
-ouro_task_id ouro__task_spawn(struct dispatcher *dispatcher, ouro_task_fn *fn, void *arg,
-                              const struct ouro_spawn_options *options, const char *name,
-                              const char *place, struct ouro_task **ret_task);
+/* ouro_spawn_at() up to the point where the task is to run, also telling where it is. */
+ouro_task_id ouro__task_create(struct dispatcher *dispatcher, ouro_task_fn *fn, void *arg,
+                               const struct ouro_spawn_options *options, const char *name,
+                               const char *place, struct ouro_task **ret_task);
+
+/* Lets a new task run, now or soon; it may have ended and gone by the return. */
+void ouro__task_start(struct dispatcher *dispatcher, struct ouro_task *task,
+                      const struct ouro_spawn_options *options);
 
 /* The task that ouro_join() would wait for, or ouro_join()'s errors. */
 int ouro__task_find_joinable(ouro_task_id id, struct ouro_task **ret_task);

@@ -397,6 +397,161 @@ static void test_yield_lets_those_run_who_were_runnable(void)
     CU_ASSERT_STRING_EQUAL(log.text, "1aA2b3");
 }
 
+/* --- eager tasks --------------------------------------------------------------------------- */
+
+struct eager_scene {
+    struct log *log;
+    const void *frames[3]; /* where the tasks' first frames lie */
+    int count;
+};
+
+static int pass_by(void *arg)
+{
+    struct eager_scene *scene = arg;
+    char frame;
+
+    scene->frames[scene->count++] = &frame;
+    log_add(scene->log, "[");
+    log_add(scene->log, "]");
+    return scene->count;
+}
+
+static int stay(void *arg)
+{
+    struct eager_scene *scene = arg;
+
+    log_add(scene->log, "<");
+    CU_ASSERT_EQUAL(ouro_yield(), 0);
+    log_add(scene->log, ">");
+    return 0;
+}
+
+static const struct ouro_spawn_options eagerly = {.eager = true};
+
+/* An eager task that starts another one has it on top in turn. */
+static int stay_below_another(void *arg)
+{
+    struct eager_scene *scene = arg;
+    ouro_task_id inner;
+
+    log_add(scene->log, "(");
+    inner = ouro_spawn_with(stay, scene, &eagerly);
+    log_add(scene->log, "-");
+    CU_ASSERT_EQUAL(ouro_join(inner, NULL), 0);
+    log_add(scene->log, ")");
+    return 0;
+}
+
+/*
+ *   main    spawn1 .  spawn2 . spawn3  .    . join all
+ *   1              []
+ *   2                        <                       >
+ *   3                                 (  - |           )
+ *   3's own                             <              >
+ */
+static int spawn_eagerly(void *arg)
+{
+    struct eager_scene scene = {.log = arg};
+    ouro_task_id self = ouro_self(), ids[3];
+    int result;
+
+    ids[0] = ouro_spawn_with(pass_by, &scene, &eagerly);
+    log_add(arg, "1");
+    ids[1] = ouro_spawn_with(stay, &scene, &eagerly);
+    log_add(arg, "2");
+    ids[2] = ouro_spawn_with(stay_below_another, &scene, &eagerly);
+    log_add(arg, "3");
+    CU_ASSERT_EQUAL(ouro_self(), self);
+    CU_ASSERT_EQUAL(ouro_join(ids[0], &result), 0); /* it has ended, and can still be joined */
+    CU_ASSERT_EQUAL(result, 1);
+    CU_ASSERT_EQUAL(ouro_join(ids[1], NULL), 0);
+    CU_ASSERT_EQUAL(ouro_join(ids[2], NULL), 0);
+    return 0;
+}
+
+static void test_eager_task_runs_before_the_spawn_returns(void)
+{
+    struct log log = {.len = 0};
+
+    CU_ASSERT_EQUAL(run_sim(spawn_eagerly, &log), 0);
+    CU_ASSERT_STRING_EQUAL(log.text, "[]1<2(<-3>>)");
+}
+
+static int spawn_members_eagerly(void *arg)
+{
+    struct eager_scene scene = {.log = arg};
+    struct ouro_group group;
+
+    ouro_group_init(&group);
+    for (int i = 0; i < 3; i++)
+        CU_ASSERT_EQUAL(ouro_group_spawn_with(&group, pass_by, &scene, &eagerly), 0);
+    CU_ASSERT_EQUAL(scene.count, 3);
+    CU_ASSERT_PTR_NULL(group.first);
+    CU_ASSERT_EQUAL(ouro_group_spawn_with(&group, return_arg, (void *) -EIO, &eagerly), 0);
+    CU_ASSERT_EQUAL(ouro_group_wait(&group), -EIO);
+    return 0;
+}
+
+static void test_eager_members_of_a_group_are_gone_when_they_have_ended(void)
+{
+    struct log log = {.len = 0};
+
+    CU_ASSERT_EQUAL(run_sim(spawn_members_eagerly, &log), 0);
+}
+
+/* Of tasks that do not wait each finds the stack of the one before free. (Slots colour them.) */
+static int compare_stacks(void *arg)
+{
+    struct eager_scene scene = {.log = arg};
+    struct ouro_spawn_options options = {.eager = true, .detached = true};
+
+    for (int i = 0; i < 3; i++)
+        CU_ASSERT(ouro_spawn_with(pass_by, &scene, &options) > 0);
+#ifndef OURO_ASAN /* where locals may lie elsewhere */
+    CU_ASSERT_PTR_EQUAL(scene.frames[0], scene.frames[1]);
+    CU_ASSERT_PTR_EQUAL(scene.frames[1], scene.frames[2]);
+#endif
+    return 0;
+}
+
+static void test_eager_tasks_that_do_not_wait_share_a_stack(void)
+{
+    struct log log = {.len = 0};
+
+    CU_ASSERT_EQUAL(run_sim(compare_stacks, &log), 0);
+}
+
+static void yield_to_eager(void *arg)
+{
+    ouro_task_id id = ouro_spawn_with(stay, arg, &eagerly);
+
+    log_add(((struct eager_scene *) arg)->log, "g");
+    CU_ASSERT_EQUAL(ouro_coro_yield(NULL, NULL), 0);
+    CU_ASSERT_EQUAL(ouro_join(id, NULL), 0);
+    log_add(((struct eager_scene *) arg)->log, "G");
+}
+
+static int spawn_eagerly_in_a_generator(void *arg)
+{
+    struct eager_scene scene = {.log = arg};
+    struct ouro_coro *coro;
+
+    CU_ASSERT_EQUAL_FATAL(ouro_coro_create(yield_to_eager, &scene, NULL, &coro), 0);
+    CU_ASSERT_EQUAL(ouro_coro_send(coro, NULL, NULL), 1);
+    log_add(arg, "m");
+    CU_ASSERT_EQUAL(ouro_coro_send(coro, NULL, NULL), 0);
+    ouro_coro_close(coro);
+    return 0;
+}
+
+static void test_generator_may_spawn_eagerly(void)
+{
+    struct log log = {.len = 0};
+
+    CU_ASSERT_EQUAL(run_sim(spawn_eagerly_in_a_generator, &log), 0);
+    CU_ASSERT_STRING_EQUAL(log.text, "<gm>G");
+}
+
 /* --- giving way ---------------------------------------------------------------------------- */
 
 #define COMPUTING_NS (50 * OURO_MILLISECOND)
@@ -1316,6 +1471,10 @@ const struct test task_tests[] = {
     TEST(test_bad_options_are_refused),
     TEST(test_tasks_take_turns),
     TEST(test_yield_lets_those_run_who_were_runnable),
+    TEST(test_eager_task_runs_before_the_spawn_returns),
+    TEST(test_eager_members_of_a_group_are_gone_when_they_have_ended),
+    TEST(test_eager_tasks_that_do_not_wait_share_a_stack),
+    TEST(test_generator_may_spawn_eagerly),
     TEST(test_checkpoints_bound_how_late_others_wake),
     TEST(test_checkpoints_hear_of_interruptions),
     TEST(test_calls_that_never_wait_give_way_when_the_budget_is_used_up),
