@@ -278,6 +278,7 @@ TEST_SOURCES = \
 	tests/process_test.c \
 	tests/range_test.c \
 	tests/receiver_test.c \
+	tests/receiver_watch_test.c \
 	tests/ring_script_test.c \
 	tests/ring_sim_test.c \
 	tests/ring_test.c \

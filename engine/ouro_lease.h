@@ -150,6 +150,34 @@ OURO_API OURO_TASK ssize_t ouro_receiver_next_from(struct ouro_receiver *receive
  */
 OURO_API bool ouro_receiver_is_ready(const struct ouro_receiver *receiver);
 
+/* For ouro_receiver_watch(). Context: the loop, between tasks; it must not suspend. */
+typedef void ouro_receiver_ready_fn(struct ouro_receiver *receiver);
+
+/*
+ * ouro_receiver_watch - have a function called in place of a task that waits
+ * @ready: called once, as soon as ouro_receiver_next() would return at once: there are bytes, or
+ *         the end, or an error. It may watch again what it finds unready, set events and start
+ *         senders (ouro_sender.h), and usually puts the receiver's owner on some list for a task
+ *         to see to.
+ *
+ * So many connections that wait for bytes need no task each: a receiver is all that is left of
+ * one. While it is watched nobody may wait for it.
+ *
+ * Context: loop thread.
+ * Returns: 0; 1 when there is something already, and then nothing is watched; -ENOMEM.
+ */
+OURO_API int ouro_receiver_watch(struct ouro_receiver *receiver, ouro_receiver_ready_fn *ready);
+
+/*
+ * ouro_receiver_unwatch - end a watch, if there is one: its function will not be called
+ *
+ * What comes from now on is there for ouro_receiver_next(). Stopping and ending a receiver do the
+ * same.
+ *
+ * Context: loop thread.
+ */
+OURO_API void ouro_receiver_unwatch(struct ouro_receiver *receiver);
+
 /*
  * ouro_receiver_stop - receive no more; what has come can still be had
  *

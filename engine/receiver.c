@@ -22,7 +22,7 @@
  *   2. Bytes are queued also when nobody waits: an interrupted next() has lost nothing.
  *   3. The end and errors come after all the bytes before them.
  *   4. A task that waits is woken, or the operation is armed, or the receiver is in the pool's
- *      line, or the quota is used up by leases.
+ *      line, or the quota is used up by leases. So for a watch.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -37,7 +37,8 @@ struct receiver {
     struct buffer_waiter waiter;
     struct list received; /* struct buffer, in order */
     struct list leased;
-    struct wait *wait; /* of the task in next() or stop() */
+    struct wait *wait;             /* of the task in next() or stop() */
+    ouro_receiver_ready_fn *ready; /* to be called in place of a task that waits; NULL */
     int fd;
     int result;          /* after `received`: 0 at the end, or an error; NOTHING_YET */
     uint32_t held_count; /* buffers in `received` and `leased`; for a while above the quota */
@@ -89,10 +90,15 @@ static bool is_armed(const struct receiver *self)
     return self->source.state != OP_IDLE && self->source.state != OP_DONE;
 }
 
-/* An operation that a task waits for counts as in flight, others can't wake anybody. */
+static bool is_wanted(const struct receiver *self)
+{
+    return self->wait || self->ready;
+}
+
+/* An operation that somebody waits for counts as in flight, others can't wake anybody. */
 static void recount(struct receiver *self)
 {
-    bool counts = self->wait && is_armed(self);
+    bool counts = is_wanted(self) && is_armed(self);
 
     if (counts && !self->is_counted)
         ouro__dispatcher->in_flight_count++;
@@ -186,13 +192,28 @@ static bool is_quiet_end(int32_t result)
     return result > 0 || result == -ECANCELED || result == -ENOBUFS;
 }
 
+static bool has_something(const struct receiver *self)
+{
+    return !list_is_empty(&self->received) || self->result != NOTHING_YET;
+}
+
 /* What is next for an operation that has ended. */
 static void go_on(struct receiver *self)
 {
     if (self->is_stopping)
         wake(self, 0);
-    else if (self->wait)
+    else if (is_wanted(self) && !has_something(self))
         arm(self);
+}
+
+/* The last thing to do: what the function does is not foreseen. */
+static void tell_watcher(struct receiver *self)
+{
+    ouro_receiver_ready_fn *ready = self->ready;
+
+    self->ready = NULL;
+    recount(self);
+    ready((struct ouro_receiver *) (void *) self);
 }
 
 static void complete(struct source *source, int32_t result, uint32_t cqe_flags)
@@ -209,12 +230,14 @@ static void complete(struct source *source, int32_t result, uint32_t cqe_flags)
     if (is_last && !is_quiet_end(result))
         self->result = result;
     recount(self);
-    if (!self->is_stopping && (!list_is_empty(&self->received) || self->result != NOTHING_YET))
+    if (has_something(self) && !self->is_stopping)
         wake(self, 0);
     if (is_last)
         go_on(self);
     else if (self->held_count >= self->quota)
         cancel(self);
+    if (self->ready && has_something(self))
+        tell_watcher(self);
 }
 
 /* --- waiting ------------------------------------------------------------------------------- */
@@ -253,7 +276,7 @@ static int park(struct receiver *self, const struct wait_kind *kind, const char 
     struct receiver_wait waiting = {.wait = {kind, ouro__dispatcher_task(caller), 0},
                                     .receiver = self};
 
-    CHECK(!self->wait, "two tasks use one receiver");
+    CHECK(!is_wanted(self), "two tasks use one receiver");
     self->wait = &waiting.wait;
     if (kind == &next_kind)
         arm(self);
@@ -288,7 +311,7 @@ void ouro_lease_release(struct ouro_lease *lease)
     if (owner)
         owner->held_count--;
     ouro__buffer_pool_give(ouro__dispatcher->buffers, buffer);
-    if (owner && owner->wait && !owner->is_stopping)
+    if (owner && is_wanted(owner) && !owner->is_stopping)
         arm(owner);
 }
 
@@ -343,9 +366,7 @@ void ouro_receiver_init_datagram(struct ouro_receiver *receiver, int fd, unsigne
 
 bool ouro_receiver_is_ready(const struct ouro_receiver *receiver)
 {
-    const struct receiver *self = (const struct receiver *) (const void *) receiver;
-
-    return !list_is_empty(&self->received) || self->result != NOTHING_YET;
+    return has_something((const struct receiver *) (const void *) receiver);
 }
 
 static ssize_t take_datagram(struct buffer_pool *pool, struct buffer *buffer,
@@ -432,10 +453,40 @@ ssize_t ouro_receiver_next_from(struct ouro_receiver *receiver, struct ouro_leas
     return take(self, pool, ret_lease, ret_from);
 }
 
+int ouro_receiver_watch(struct ouro_receiver *receiver, ouro_receiver_ready_fn *ready)
+{
+    struct receiver *self = receiver_of(receiver);
+    struct buffer_pool *pool;
+    int code = get_pool(self, &pool);
+
+    CHECK(!is_wanted(self), "a receiver is watched that somebody waits for");
+    if (code)
+        return code;
+    if (ouro_receiver_is_ready(receiver))
+        return 1;
+    self->ready = ready;
+    arm(self);
+    recount(self);
+    return 0;
+}
+
+void ouro_receiver_unwatch(struct ouro_receiver *receiver)
+{
+    struct receiver *self = receiver_of(receiver);
+
+    if (!self->ready)
+        return;
+    self->ready = NULL;
+    recount(self);
+    if (is_in_line(self))
+        ouro__buffer_pool_leave(&self->waiter);
+}
+
 void ouro_receiver_stop(struct ouro_receiver *receiver)
 {
     struct receiver *self = receiver_of(receiver);
 
+    ouro_receiver_unwatch(receiver);
     CHECK(!self->wait && !is_in_line(self), "a receiver is stopped that a task waits for");
     if (!is_armed(self))
         return;

@@ -82,6 +82,7 @@
     SUITE(process)          \
     SUITE(range)            \
     SUITE(receiver)         \
+    SUITE(receiver_watch)   \
     SUITE(pipe)             \
     SUITE(ring)             \
     SUITE(ring_script)      \
