@@ -53,6 +53,7 @@ ENGINE_HEADERS = \
 	engine/ouro_message.h \
 	engine/ouro_offload.h \
 	engine/ouro_process.h \
+	engine/ouro_sender.h \
 	engine/ouro_shard.h \
 	engine/ouro_signal.h \
 	engine/ouro_socket.h \
@@ -90,6 +91,7 @@ ENGINE_SOURCES = \
 	engine/ring_sim.c \
 	engine/ring_uring.c \
 	engine/run.c \
+	engine/sender.c \
 	engine/shard.c \
 	engine/signal_wait.c \
 	engine/signals.c \
@@ -284,6 +286,7 @@ TEST_SOURCES = \
 	tests/ring_test.c \
 	tests/ring_uring_test.c \
 	tests/run_test.c \
+	tests/sender_test.c \
 	tests/shard_test.c \
 	tests/signal_wait_test.c \
 	tests/signals_test.c \

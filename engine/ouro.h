@@ -16,6 +16,7 @@
 #include "ouro_message.h"
 #include "ouro_offload.h"
 #include "ouro_process.h"
+#include "ouro_sender.h"
 #include "ouro_shard.h"
 #include "ouro_signal.h"
 #include "ouro_socket.h"

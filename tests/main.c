@@ -90,6 +90,7 @@
     SUITE(ring_uring)       \
     SUITE(run)              \
     SUITE(signal_wait)      \
+    SUITE(sender)           \
     SUITE(shard)            \
     SUITE(signals)          \
     SUITE(socket)           \
