@@ -63,6 +63,7 @@ ENGINE_HEADERS = \
 	engine/ouro_uring.h
 
 ENGINE_SOURCES = \
+	engine/acceptor.c \
 	engine/address.c \
 	engine/buffer_pool.c \
 	engine/channel.c \
@@ -222,6 +223,7 @@ FUZZERS = \
 
 TEST_SOURCES = \
 	tests/accept_test.c \
+	tests/acceptor_test.c \
 	tests/account.c \
 	tests/address_test.c \
 	tests/buffer_pool_test.c \

@@ -82,6 +82,47 @@ OURO_API OURO_TASK int ouro_connect(int fd, const struct sockaddr *address, sock
 OURO_API OURO_TASK int ouro_accept(int fd, struct ouro_address *ret_address);
 
 /*
+ * Accepts connections ahead of the task that takes them, which a server with many short
+ * connections wants. It lives in the caller's memory and must not move; the content is private.
+ * One task at a time may use it.
+ */
+struct ouro_acceptor {
+    void *words[12];
+};
+
+/*
+ * ouro_acceptor_init - an acceptor for a socket that listens
+ * @listen_fd: borrowed until ouro_acceptor_done()
+ *
+ * The socket is better not shared with other loops or processes: the kernel gives all that come
+ * to the one that is awake. Where shards share one without SO_REUSEPORT (ouro_listen_shared() sets
+ * it) it accepts one connection at a time, as ouro_accept() does.
+ *
+ * Context: task.
+ * Returns: 0; -ENOMEM.
+ */
+OURO_API int ouro_acceptor_init(struct ouro_acceptor *acceptor, int listen_fd);
+
+/*
+ * ouro_acceptor_next - the next connection, close-on-exec
+ *
+ * From the first call on connections are accepted, also while nobody waits for them: a few
+ * hundred at most, then they stay in the listener's queue.
+ *
+ * Context: task, may suspend.
+ * Returns: the new fd, owned; -EMFILE or another -errno of accept(2), and the next call tries
+ *          again; -ECANCELED, -ETIMEDOUT: whom it accepts meanwhile is there for the next call.
+ */
+OURO_API OURO_TASK int ouro_acceptor_next(struct ouro_acceptor *acceptor);
+
+/*
+ * ouro_acceptor_done - end an acceptor, and close connections that nobody took
+ *
+ * Context: task, may suspend; a clean-up call: it is never interrupted.
+ */
+OURO_API OURO_TASK void ouro_acceptor_done(struct ouro_acceptor *acceptor);
+
+/*
  * ouro_recv - receive up to `len` bytes from a connected socket
  * @buf:   the kernel never touches it after the return, not even when the call
  *         was cancelled or timed out

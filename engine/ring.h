@@ -13,7 +13,7 @@
  * Opcodes that the layers above may use. The list is closed and short, so that a
  * further backend stays possible; a backend answers -EINVAL to anything else.
  *
- *   NOP, POLL_ADD (single shot), ACCEPT (single shot), CONNECT, RECV, SEND, RECVMSG,
+ *   NOP, POLL_ADD (single shot), ACCEPT, CONNECT, RECV, SEND, RECVMSG,
  *   SENDMSG, READ and WRITE (offset -1), CLOSE, ASYNC_CANCEL by user_data (one match)
  *
  *   Of files: OPENAT, READ, WRITE, READV and WRITEV at any offset, FSYNC, FALLOCATE,
@@ -29,6 +29,9 @@
  * RECVMSG likewise, of datagrams (Linux 6.0), with a msghdr that has nothing but msg_namelen and
  * with MSG_TRUNC: the buffer begins with struct io_uring_recvmsg_out and so much room for the
  * sender's address. An empty datagram is the last of its operation.
+ *
+ * ACCEPT may be multishot (IORING_ACCEPT_MULTISHOT, Linux 5.19), without an address: each
+ * completion is a connection, and without IORING_CQE_F_MORE the last, as above.
  *
  * Beside submission there are the calls that never block and have no good opcode
  * (socket(2), getsockname(2), ...): the second half of ring_backend.

@@ -420,9 +420,12 @@ static bool is_known_message(const struct io_uring_sqe *sqe)
            sqe->msg_flags == MSG_TRUNC;
 }
 
-/* A multishot receive into provided buffers: all else that SQEs can have is unknown here. */
+/* A multishot accept, or receive into provided buffers: all else that SQEs can have is unknown here. */
 static bool is_known_multishot(const struct io_uring_sqe *sqe)
 {
+    if (sqe->opcode == IORING_OP_ACCEPT)
+        return !sqe->flags && sqe->ioprio == IORING_ACCEPT_MULTISHOT && !sqe->buf_index &&
+               !sqe->addr && !sqe->len && !sqe->off && !(sqe->accept_flags & ~SOCK_CLOEXEC);
     if (sqe->flags != IOSQE_BUFFER_SELECT || sqe->ioprio != IORING_RECV_MULTISHOT ||
         sqe->buf_group != RING_BUFFER_GROUP || sqe->off)
         return false;

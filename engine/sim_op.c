@@ -207,8 +207,24 @@ static int run_poll_add(struct sim *sim, struct sim_op *op)
     return events ? (int) events : -EAGAIN;
 }
 
+/* Of those that wait some, each with a completion of its own. */
+static int run_multishot_accept(struct sim *sim, struct sim_op *op)
+{
+    int fd;
+
+    do {
+        fd = ouro__sim_net_accept(sim->net, op->socket, NULL, NULL);
+        if (fd < 0 || ouro__sim_random_chance(&sim->random, WHIM_PERCENT) ||
+            !ouro__sim_post_more(sim, op, fd, /* flags= */ 0))
+            return fd;
+    } while (ouro__sim_random_chance(&sim->random, 50));
+    return SIM_GOES_ON;
+}
+
 static int run_accept(struct sim *sim, struct sim_op *op)
 {
+    if (ouro__sim_is_multishot(op))
+        return run_multishot_accept(sim, op);
     return ouro__sim_net_accept(sim->net, op->socket, ouro__sim_address_of(op->sqe.addr),
                                 ouro__sim_address_of(op->sqe.addr2));
 }

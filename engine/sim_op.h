@@ -149,8 +149,15 @@ unsigned ouro__sim_events_for(const struct sim_op *op);
 
 static inline bool ouro__sim_is_multishot(const struct sim_op *op)
 {
-    return (op->sqe.opcode == IORING_OP_RECV || op->sqe.opcode == IORING_OP_RECVMSG) &&
-           op->sqe.ioprio & IORING_RECV_MULTISHOT;
+    switch (op->sqe.opcode) {
+    case IORING_OP_ACCEPT:
+        return op->sqe.ioprio & IORING_ACCEPT_MULTISHOT;
+    case IORING_OP_RECV:
+    case IORING_OP_RECVMSG:
+        return op->sqe.ioprio & IORING_RECV_MULTISHOT;
+    default:
+        return false;
+    }
 }
 
 /* ring_sim.c: posts a completion that is not the last; false: there is no room for it. */

@@ -240,6 +240,27 @@ static int64_t call_accept(struct scene *scene)
     return ouro_accept(scene->listener, NULL);
 }
 
+static struct ouro_acceptor acceptor;
+
+static void open_acceptor(struct scene *scene)
+{
+    open_listener(scene);
+    CU_ASSERT_EQUAL(ouro_acceptor_init(&acceptor, scene->listener), 0);
+}
+
+static int64_t call_acceptor_next(struct scene *scene)
+{
+    (void) scene;
+    return ouro_acceptor_next(&acceptor);
+}
+
+static int64_t call_acceptor_done(struct scene *scene)
+{
+    (void) scene;
+    ouro_acceptor_done(&acceptor);
+    return 0;
+}
+
 static void connect_peer(struct scene *scene)
 {
     CU_ASSERT_EQUAL(ouro_connect(scene->fds[1], &scene->address.sockaddr, scene->address.len), 0);
@@ -258,6 +279,37 @@ static void check_accept(struct scene *scene)
     CU_ASSERT_EQUAL(ouro_send(scene->fds[1], "x", 1, 0), 1);
     CU_ASSERT_EQUAL(ouro_recv(scene->fds[0], &byte, 1, 0), 1);
     CU_ASSERT_EQUAL(byte, 'x');
+    close_fds(scene);
+    CU_ASSERT_EQUAL(ouro_close(scene->listener), 0);
+}
+
+/* Either the victim has the connection or it waits for the next call. */
+static void check_acceptor(struct scene *scene)
+{
+    char byte = 0;
+
+    if (!scene->was_helped)
+        connect_peer(scene);
+    scene->fds[0] = (int) scene->result;
+    if (scene->result < 0)
+        scene->fds[0] = ouro_acceptor_next(&acceptor);
+    CU_ASSERT_EQUAL(ouro_send(scene->fds[1], "x", 1, 0), 1);
+    CU_ASSERT_EQUAL(ouro_recv(scene->fds[0], &byte, 1, 0), 1);
+    CU_ASSERT_EQUAL(byte, 'x');
+    ouro_acceptor_done(&acceptor);
+    close_fds(scene);
+    CU_ASSERT_EQUAL(ouro_close(scene->listener), 0);
+}
+
+static void open_busy_acceptor(struct scene *scene)
+{
+    open_acceptor(scene);
+    connect_peer(scene);
+    scene->fds[0] = ouro_acceptor_next(&acceptor);
+}
+
+static void close_accepted(struct scene *scene)
+{
     close_fds(scene);
     CU_ASSERT_EQUAL(ouro_close(scene->listener), 0);
 }
@@ -2306,6 +2358,10 @@ static void check_signal(struct scene *scene)
 const struct row rows[] = {
     /* name, set_up, call, help, check, flags, leave, perform */
     {"ouro_accept", open_listener, call_accept, connect_peer, check_accept, 0, NULL, NULL},
+    {"ouro_acceptor_done", open_busy_acceptor, call_acceptor_done, NULL, close_accepted,
+     NEVER_INTERRUPTED, NULL, NULL},
+    {"ouro_acceptor_next", open_acceptor, call_acceptor_next, connect_peer, check_acceptor, 0, NULL,
+     NULL},
     {"ouro_cancel_join", spawn_slow, call_cancel_join, set_first_event, check_cancel_join,
      NEVER_INTERRUPTED | NEEDS_HELP, NULL, NULL},
     {"ouro_channel_receive", open_channels, call_channel_receive, send_five, check_five, 0, NULL,

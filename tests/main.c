@@ -40,6 +40,7 @@
 
 #define OTHER_SUITES(SUITE) \
     SUITE(accept)           \
+    SUITE(acceptor)         \
     SUITE(address)          \
     SUITE(buffer_pool)      \
     SUITE(cancel)           \
