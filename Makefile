@@ -166,6 +166,7 @@ PROTO_SOURCES = \
 	proto/range.c \
 	proto/stream.c \
 	proto/stream_pair.c \
+	proto/stream_socket.c \
 	proto/tls.c \
 	proto/tls_context.c \
 	proto/url.c \
