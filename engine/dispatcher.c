@@ -73,6 +73,7 @@ int ouro__dispatcher_init(struct dispatcher *self, const struct ring_config *con
         ouro__task_table_done(&self->tasks);
         return code;
     }
+    (void) ouro__dispatcher_now(self);
     ouro__dispatcher = self;
     return 0;
 }

@@ -442,6 +442,11 @@ int ouro_stats(struct ouro_counters *ret_counters)
     return 0;
 }
 
+int64_t ouro_now_cached(void)
+{
+    return ouro__dispatcher ? ouro__dispatcher->noted_time : ouro_now();
+}
+
 int64_t ouro_now(void)
 {
     struct timespec now;

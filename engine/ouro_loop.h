@@ -147,6 +147,16 @@ OURO_API int ouro_loop_destroy(struct ouro_loop *loop);
  */
 OURO_API int64_t ouro_now(void);
 
+/*
+ * ouro_now_cached - the loop's clock, as the loop last read it
+ *
+ * At most a turn and a tick of the kernel (4 ms) ago: for time limits of seconds, which many
+ * connections set many times, a fresh reading costs more than it is worth.
+ *
+ * Context: loop thread; outside a loop it is ouro_now().
+ */
+OURO_API int64_t ouro_now_cached(void);
+
 /* Counters since the loop began. */
 struct ouro_counters {
     uint64_t wakeups;      /* tasks resumed */
