@@ -11,7 +11,8 @@
 
 #define SIZE_FIRST 1024
 #define FULL       (64 * 1024) /* beyond, and the buffer is sent before more goes in */
-#define IDLE_MAX   (4 * 1024)  /* a larger buffer is not kept while there is no request */
+#define SPARE_MAX  256         /* buffers that are kept ... */
+#define SPARE_SIZE (4 * 1024)  /* ... if they are no larger */
 #define SEND_MAX   (64 * 1024) /* one time limit is for as much as this */
 
 void ouro__http_output_init(struct http_output *output, struct http_flusher *flusher,
@@ -68,6 +69,56 @@ static int send_parts(struct http_output *output, const struct iovec *parts, siz
     return output->broken;
 }
 
+/* --- buffers ----------------------------------------------------------------------------- */
+
+static struct http_buffer *take_spare(struct http_flusher *flusher)
+{
+    struct http_buffer *buffer = flusher->spare;
+
+    if (buffer) {
+        flusher->spare = buffer->next;
+        flusher->spare_count--;
+    }
+    return buffer;
+}
+
+void ouro__http_buffer_release(struct http_flusher *flusher, struct http_buffer *buffer)
+{
+    if (!buffer)
+        return;
+    if (buffer->size > SPARE_SIZE || flusher->spare_count == SPARE_MAX) {
+        free(buffer);
+        return;
+    }
+    buffer->next = flusher->spare;
+    flusher->spare = buffer;
+    flusher->spare_count++;
+}
+
+/* An empty one, or none. */
+static void set_buffer(struct http_output *output, struct http_buffer *buffer)
+{
+    output->buffer = buffer;
+    output->data = buffer ? buffer->data : NULL;
+    output->size = buffer ? buffer->size : 0;
+    output->len = 0;
+}
+
+static int grow(struct http_output *output, size_t size)
+{
+    size_t len = output->len;
+    struct http_buffer *buffer = realloc(output->buffer, sizeof(*buffer) + size);
+
+    if (!buffer)
+        return -ENOMEM;
+    if (!output->buffer)
+        buffer->sender = (struct ouro_sender) {{NULL}};
+    buffer->size = size;
+    set_buffer(output, buffer);
+    output->len = len;
+    return 0;
+}
+
 /* --- the flusher's list ------------------------------------------------------------------ */
 
 static void enlist(struct http_output *output)
@@ -76,7 +127,7 @@ static void enlist(struct http_output *output)
 
     if (output->link)
         return;
-    if (!flusher->first)
+    if (!flusher->first && !flusher->is_attended)
         ouro_event_set(&flusher->event);
     output->next = flusher->first;
     output->link = &flusher->first;
@@ -104,18 +155,12 @@ static int send_in_background(void *arg)
 
     while (output->len && !output->broken) {
         struct iovec part = {.iov_base = output->data, .iov_len = output->len};
-        size_t size = output->size;
+        struct http_buffer *buffer = output->buffer;
 
         strike(output);
-        output->data = NULL;
-        output->len = output->size = 0;
+        set_buffer(output, NULL);
         (void) send_parts(output, &part, 1);
-        if (output->data) {
-            free(part.iov_base);
-        } else {
-            output->data = part.iov_base;
-            output->size = size;
-        }
+        ouro__http_buffer_release(output->flusher, buffer);
     }
     output->sender_done = true;
     return 0;
@@ -170,7 +215,9 @@ int ouro__http_flusher_start(struct http_flusher *flusher)
                                                       .stack = OURO_STACK_16K};
 
     flusher->first = NULL;
-    flusher->stop = false;
+    flusher->stop = flusher->is_attended = false;
+    flusher->spare = NULL;
+    flusher->spare_count = 0;
     ouro_event_init(&flusher->event);
     flusher->task = ouro_spawn_with(run_flusher, flusher, &options);
     return flusher->task > 0 ? 0 : (int) flusher->task;
@@ -181,6 +228,8 @@ void ouro__http_flusher_stop(struct http_flusher *flusher)
     flusher->stop = true;
     ouro_event_set(&flusher->event);
     (void) ouro_cancel_join(flusher->task, NULL);
+    while (flusher->spare)
+        free(take_spare(flusher));
 }
 
 /* --- the buffer -------------------------------------------------------------------------- */
@@ -206,23 +255,17 @@ int ouro__http_output_flush(struct http_output *output)
 int ouro__http_output_reserve(struct http_output *output, size_t size)
 {
     size_t new_size;
-    char *data;
 
     if (output->len && output->len + size > FULL)
         (void) ouro__http_output_flush(output);
     if (output->broken)
         return output->broken;
+    if (!output->buffer)
+        set_buffer(output, take_spare(output->flusher));
     new_size = output->size ? output->size : SIZE_FIRST;
     while (new_size - output->len < size)
         new_size *= 2;
-    if (new_size == output->size)
-        return 0;
-    data = realloc(output->data, new_size);
-    if (!data)
-        return -ENOMEM;
-    output->data = data;
-    output->size = new_size;
-    return 0;
+    return new_size == output->size ? 0 : grow(output, new_size);
 }
 
 void ouro__http_output_add(struct http_output *output, size_t len)
@@ -233,11 +276,22 @@ void ouro__http_output_add(struct http_output *output, size_t len)
 
 void ouro__http_output_trim(struct http_output *output)
 {
-    if (output->size <= IDLE_MAX || output->len)
+    if (output->len)
         return;
-    free(output->data);
-    output->data = NULL;
-    output->size = 0;
+    ouro__http_buffer_release(output->flusher, output->buffer);
+    set_buffer(output, NULL);
+}
+
+struct http_buffer *ouro__http_output_post(struct http_output *output, int fd, void *owner,
+                                           ouro_sender_fn *done)
+{
+    struct http_buffer *buffer = output->buffer;
+
+    strike(output);
+    buffer->owner = owner;
+    ouro_sender_start(&buffer->sender, fd, buffer->data, output->len, done);
+    set_buffer(output, NULL);
+    return buffer;
 }
 
 /* A sender that is under way has bytes of an answer that was given up: nobody waits for these. */
@@ -246,5 +300,5 @@ void ouro__http_output_done(struct http_output *output)
     strike(output);
     if (output->sender)
         (void) ouro_cancel_join(output->sender, NULL);
-    free(output->data);
+    ouro__http_buffer_release(output->flusher, output->buffer);
 }
