@@ -155,6 +155,7 @@ PROTO_SOURCES = \
 	proto/http_exchange.c \
 	proto/http_form.c \
 	proto/http_gzip.c \
+	proto/http_lobby.c \
 	proto/http_multipart.c \
 	proto/http_output.c \
 	proto/http_reply.c \

@@ -547,6 +547,11 @@ bool ouro__http1_parse_has_begun(const struct http1_parser *parser)
     return parser->phase != LINE || parser->text_used || parser->cr_seen;
 }
 
+bool ouro__http1_parse_is_fresh(const struct http1_parser *parser)
+{
+    return !ouro__http1_parse_has_begun(parser) && !parser->line_skipped;
+}
+
 bool ouro__http1_parse_has_line(const struct http1_parser *parser)
 {
     return parser->phase != LINE && parser->head_bytes;

@@ -103,6 +103,9 @@ bool ouro__http1_parse_knows_method(const char *method);
 /* Whether a byte of the next message has been seen: an idle connection has none. */
 bool ouro__http1_parse_has_begun(const struct http1_parser *parser);
 
+/* Whether the parser is as it was made: not even an empty line has come. */
+bool ouro__http1_parse_is_fresh(const struct http1_parser *parser);
+
 /* Whether the start line is there, and parser.head has it; also when the rest has failed. */
 bool ouro__http1_parse_has_line(const struct http1_parser *parser);
 

@@ -264,8 +264,9 @@ int ouro__http_answer_upgrade_take(struct ouro_http_exchange *exchange,
         code = ouro__http_output_flush(&connection->output);
     if (code)
         return code;
-    *ret_stream = connection->stream;
-    connection->stream = connection->reader.stream = NULL;
+    code = ouro__http_connection_move_stream(connection, ret_stream);
+    if (code)
+        return code;
     connection->body_ended = true; /* what comes is no body, and not for ouro_http_read() */
     connection->keep_alive = false;
     return 0;

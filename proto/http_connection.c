@@ -19,6 +19,7 @@
  */
 #include <errno.h>
 #include <stdalign.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,7 +55,7 @@ static int wait_for_request(struct http_connection *connection)
     int code;
 
     ouro__http_output_trim(&connection->output);
-    if (server->draining)
+    if (server->draining || connection->is_closing)
         return 0;
     connection->idle = true;
     code = ouro__http_connection_fill(connection, ouro_now() + server->options.idle_timeout_ns);
@@ -85,17 +86,42 @@ static void set_deadlines(struct http_connection *connection)
         connection->head_deadline = connection->request_deadline;
 }
 
-/* Returns 1 when there are more bytes; 0 when the connection ends; or an error. */
+/* Whether all that there is of the connection is its socket, and answers to be sent. */
+static bool may_park(const struct http_connection *connection)
+{
+    return connection->socket && !connection->is_closing && !connection->server->draining &&
+           ouro__http1_parse_is_fresh(&connection->reader.parser) &&
+           (ouro__http_output_may_post(&connection->output) || !connection->output.len);
+}
+
+/* Bytes, the end or an error, that can be read without waiting. */
+static bool has_input(const struct http_connection *connection)
+{
+    return connection->socket && ouro_receiver_is_ready(&connection->socket->receiver);
+}
+
+/* Returns 1 when there are more bytes; 0 when the connection ends, or parks; or an error. */
 static int wait_for_head(struct http_connection *connection)
 {
-    int code = ouro__http_output_flush(&connection->output);
+    bool has_begun = ouro__http1_parse_has_begun(&connection->reader.parser);
+    int code;
 
+    if (!has_begun)
+        connection->head_deadline = connection->request_deadline = 0; /* an empty line at most */
+    if (!has_begun && has_input(connection) && !connection->is_closing) {
+        code = ouro__http1_reader_fill(&connection->reader);
+        connection->peer_done = !code;
+        return code;
+    }
+    if (may_park(connection)) {
+        connection->is_parking = true;
+        return 0;
+    }
+    code = ouro__http_output_flush(&connection->output);
     if (code)
         return code;
-    if (!ouro__http1_parse_has_begun(&connection->reader.parser)) {
-        connection->head_deadline = connection->request_deadline = 0; /* an empty line at most */
+    if (!has_begun)
         return wait_for_request(connection);
-    }
     set_deadlines(connection);
     code = ouro__http_connection_fill(connection, connection->head_deadline);
     return code ? code : OURO_EEOF;
@@ -250,7 +276,7 @@ static void reset(struct http_connection *connection)
 
     connection->server->report.aborted++;
     ouro_stream_consume(stream, ouro_stream_buffered(stream)); /* who reads on has no fd for us */
-    fd = ouro_stream_fd(stream);
+    fd = connection->socket ? connection->socket->fd : ouro_stream_fd(stream);
     if (fd >= 0)
         (void) ouro_setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 }
@@ -279,12 +305,29 @@ static void finish(struct http_connection *connection)
     reset(connection);
 }
 
+/* --- handing over ------------------------------------------------------------------------ */
+
+int ouro__http_connection_move_stream(struct http_connection *connection,
+                                      struct ouro_stream **ret_stream)
+{
+    int code = 0;
+
+    if (connection->socket)
+        code = ouro__stream_socket_move(&connection->own, ret_stream);
+    else
+        *ret_stream = connection->stream;
+    if (!code)
+        connection->stream = connection->reader.stream = NULL;
+    return code;
+}
+
 /* --- life -------------------------------------------------------------------------------- */
 
 static void enlist(struct http_connection *connection)
 {
     struct http_server *server = connection->server;
 
+    connection->prev = NULL;
     connection->next = server->first;
     if (server->first)
         server->first->prev = connection;
@@ -301,64 +344,163 @@ static void strike(struct http_connection *connection)
         connection->next->prev = connection->prev;
 }
 
-static struct http_connection *create(struct http_server *server, struct ouro_stream *stream)
+static void init_reader(struct http_connection *connection)
 {
-    size_t text_size = server->options.header_bytes_max;
-    unsigned field_max = server->options.header_count_max;
-    struct http_connection *connection =
-        malloc(sizeof(*connection) + text_size + field_max * sizeof(struct http1_field));
+    const struct ouro_http_serve_options *options = &connection->server->options;
     struct http1_memory memory = {
-        .text_size = text_size, .line_max = server->options.line_bytes_max, .field_max = field_max};
+        .text = connection->memory,
+        .text_size = options->header_bytes_max,
+        .line_max = options->line_bytes_max,
+        .fields = (struct http1_field *) (void *) (connection->memory + options->header_bytes_max),
+        .field_max = options->header_count_max};
+
+    ouro__http1_reader_init(&connection->reader, NULL, HTTP1_REQUEST, &memory);
+}
+
+static struct http_connection *create(struct http_server *server)
+{
+    const struct ouro_http_serve_options *options = &server->options;
+    struct http_connection *connection =
+        malloc(sizeof(*connection) + options->header_bytes_max +
+               options->header_count_max * sizeof(struct http1_field));
 
     if (!connection)
         return NULL;
     memset(connection, 0, sizeof(*connection));
-    memory.text = connection->memory;
-    memory.fields = (struct http1_field *) (void *) (connection->memory + text_size);
-    ouro__http1_reader_init(&connection->reader, stream, HTTP1_REQUEST, &memory);
-    ouro__http_output_init(&connection->output, &server->flusher, stream,
-                           server->options.send_timeout_ns);
     connection->server = server;
-    connection->stream = stream;
-    connection->task = ouro_self();
-    enlist(connection);
+    ouro__stream_socket_init(&connection->own);
+    init_reader(connection);
     return connection;
 }
 
-static void destroy(struct http_connection *connection)
+static struct http_connection *acquire(struct http_server *server)
+{
+    struct http_connection *connection = server->spare;
+
+    if (!connection)
+        return create(server);
+    server->spare = connection->next;
+    server->spare_count--;
+    return connection;
+}
+
+/* Its reader is at the beginning of a message by then. */
+static void release(struct http_connection *connection)
+{
+    struct http_server *server = connection->server;
+
+    if (server->spare_count == HTTP_SPARE_CONNECTIONS_MAX) {
+        ouro_stream_done(&connection->own.stream);
+        free(connection);
+        return;
+    }
+    connection->next = server->spare;
+    server->spare = connection;
+    server->spare_count++;
+}
+
+void ouro__http_connection_free_spare(struct http_server *server)
+{
+    struct http_connection *connection;
+
+    while ((connection = server->spare)) {
+        server->spare = connection->next;
+        ouro_stream_done(&connection->own.stream);
+        free(connection);
+    }
+    server->spare_count = 0;
+}
+
+static void begin(struct http_connection *connection, struct ouro_stream *stream)
+{
+    struct http_server *server = connection->server;
+
+    connection->stream = connection->reader.stream = stream;
+    connection->task = ouro_self();
+    connection->idle = connection->is_closing = connection->is_parking = false;
+    connection->peer_done = false;
+    connection->exchange.progress = ANSWERED; /* nothing is owed yet */
+    ouro__http_output_init(&connection->output, &server->flusher, stream,
+                           server->options.send_timeout_ns);
+    enlist(connection);
+}
+
+/* The connection, or this turn of it, is over. */
+static void end(struct http_connection *connection)
 {
     ouro__http_output_done(&connection->output);
     strike(connection);
-    (void) ouro_stream_close(connection->stream);
-    free(connection);
+    if (!connection->is_parking)
+        init_reader(connection);
+    release(connection);
+}
+
+static void serve_requests(struct http_connection *connection)
+{
+    while (serve_request(connection))
+        ;
+    if (!connection->is_parking)
+        finish(connection);
 }
 
 int ouro__http_connection_run_take(struct http_server *server, struct ouro_stream *stream)
 {
-    struct http_connection *connection = create(server, stream);
+    struct http_connection *connection = acquire(server);
 
     if (!connection) {
         (void) ouro_stream_close(stream);
         return -ENOMEM;
     }
-    while (serve_request(connection))
-        ;
-    finish(connection);
-    destroy(connection);
+    connection->socket = NULL;
+    begin(connection, stream);
+    serve_requests(connection);
+    (void) ouro_stream_close(connection->stream);
+    end(connection);
     return 0;
 }
 
-unsigned ouro__http_connection_close_idle(struct http_server *server, unsigned count_max)
+/* What is left in the embedded stream, for the next connection to find nothing of. */
+static void empty_stream(struct http_connection *connection)
 {
-    struct http_connection *connection = server->first;
-    unsigned count = 0;
+    struct socket_stream *own = &connection->own;
 
-    for (; connection && count < count_max; connection = connection->next) {
+    ouro_stream_consume(&own->stream, ouro_stream_buffered(&own->stream));
+    ouro_lease_release(&own->rest);
+    own->receiver = NULL;
+}
+
+int ouro__http_connection_serve_socket(void *arg)
+{
+    struct http_socket *socket = arg;
+    struct http_server *server = socket->lobby->server;
+    struct http_connection *connection = acquire(server);
+
+    if (!connection) {
+        ouro__http_lobby_leave(socket, /* is_moved= */ false);
+        return 0;
+    }
+    connection->socket = socket;
+    ouro__stream_socket_set(&connection->own, socket->fd, &socket->receiver);
+    begin(connection, &connection->own.stream);
+    connection->is_closing = socket->is_closing;
+    connection->output.broken = socket->is_broken ? -EPIPE : 0;
+    serve_requests(connection);
+    empty_stream(connection);
+    if (connection->is_parking)
+        ouro__http_lobby_return(socket, &connection->output);
+    else
+        ouro__http_lobby_leave(socket, /* is_moved= */ !connection->stream);
+    end(connection);
+    return 0;
+}
+
+void ouro__http_connection_close_idle(struct http_server *server)
+{
+    for (struct http_connection *connection = server->first; connection;
+         connection = connection->next) {
         if (connection->is_closing || !(connection->idle || connection->exchange.is_endless))
             continue;
         connection->is_closing = true;
         (void) ouro_cancel_because(connection->task, "the server ends");
-        count++;
     }
-    return count;
 }

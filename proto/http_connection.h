@@ -16,6 +16,7 @@
 #include "http_output.h"
 #include "http_server.h"
 #include "ouro_stream.h"
+#include "stream_socket.h"
 
 /* How the end of the answer's body is told. */
 enum answer_framing {
@@ -28,12 +29,15 @@ enum answer_framing {
 struct http_connection {
     struct ouro_http_exchange exchange; /* first, so that its ops find the rest */
     struct http_server *server;
-    struct ouro_stream *stream;   /* NULL: it was handed over, or aborted */
+    struct ouro_stream *stream;   /* NULL: it was handed over */
+    struct http_socket *socket;   /* whose bytes it has; NULL: it is a stream of another kind */
+    struct socket_stream own;     /* with a socket, what `stream` points to */
     struct http_connection *next; /* of the server's */
     struct http_connection *prev;
     ouro_task_id task;
     bool idle;       /* waits for a request, and may be cancelled */
     bool is_closing; /* that was done */
+    bool is_parking; /* it has nothing to do: the socket can wait without it */
     bool keep_alive; /* goes on after the answer that is being made */
     bool peer_done;  /* has sent its last byte */
     enum answer_framing framing;
@@ -59,6 +63,12 @@ static inline struct http_connection *connection_of(struct ouro_http_exchange *e
 
 /* --- http_connection.c ------------------------------------------------------------------- */
 
+/* The task of a socket of the lobby's: answers the requests that have come, see http_lobby.h. */
+OURO_TASK int ouro__http_connection_serve_socket(void *socket);
+
+/* Those that the server keeps for further use. */
+void ouro__http_connection_free_spare(struct http_server *server);
+
 /*
  * Answers the requests that come on `stream`, which is taken in any case, until either side ends
  * it. Returns 0 or -ENOMEM.
@@ -66,8 +76,12 @@ static inline struct http_connection *connection_of(struct ouro_http_exchange *e
 OURO_TASK int ouro__http_connection_run_take(struct http_server *server,
                                              struct ouro_stream *stream);
 
-/* Ends connections that have no request, now that the server is draining. Returns how many. */
-unsigned ouro__http_connection_close_idle(struct http_server *server, unsigned count_max);
+/* Ends connections whose tasks wait for a request, now that the server is draining. */
+void ouro__http_connection_close_idle(struct http_server *server);
+
+/* Lets go of the stream, which is the caller's then. Returns 0 or an error. */
+OURO_TASK int ouro__http_connection_move_stream(struct http_connection *connection,
+                                                struct ouro_stream **ret_stream);
 
 /* Waits for more bytes. Returns 1; 0 at the end of the stream; or an error. */
 OURO_TASK int ouro__http_connection_fill(struct http_connection *connection, int64_t deadline);

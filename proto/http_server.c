@@ -77,33 +77,14 @@ static int set_defaults(struct ouro_http_serve_options *options)
 
 /* --- connections ------------------------------------------------------------------------- */
 
-struct accepted {
-    struct http_server *server;
-    int fd;
-};
-
-static int run_connection(void *arg)
-{
-    const struct accepted *accepted = arg;
-    struct ouro_stream *stream;
-
-    accepted->server->report.connections++;
-    if (ouro_stream_socket_take(accepted->fd, &stream))
-        (void) ouro_close(accepted->fd);
-    else
-        (void) ouro__http_connection_run_take(accepted->server, stream);
-    return 0;
-}
-
 static int start_connection(struct http_server *server, int fd)
 {
-    struct accepted accepted = {.server = server, .fd = fd};
-    struct ouro_spawn_options options = {
-        .name = "http connection", .stack = server->options.stack, .arg_bytes = sizeof(accepted)};
-    int code = ouro_group_spawn_with(&server->connections, run_connection, &accepted, &options);
+    int code = ouro__http_lobby_enter_take(&server->lobby, fd);
 
     if (code)
         (void) ouro_close(fd);
+    else
+        server->report.connections++;
     return code;
 }
 
@@ -126,16 +107,20 @@ static bool is_of_the_peer(int code)
 /* Returns the error that ended it. */
 static int accept_connections(struct http_server *server, int listen_fd)
 {
-    for (;;) {
-        int code = ouro_accept(listen_fd, NULL);
+    struct ouro_acceptor acceptor;
+    int code = ouro_acceptor_init(&acceptor, listen_fd);
 
+    if (code)
+        return code;
+    do {
+        code = ouro_acceptor_next(&acceptor);
         if (code >= 0)
             code = start_connection(server, code);
         if (is_shortage(code))
             code = ouro_sleep(SHORTAGE_PAUSE_NS);
-        if (code && !is_of_the_peer(code))
-            return code;
-    }
+    } while (!code || is_of_the_peer(code));
+    ouro_acceptor_done(&acceptor);
+    return code;
 }
 
 /* --- the end ----------------------------------------------------------------------------- */
@@ -145,9 +130,22 @@ static void close_idle(struct http_server *server)
 {
     int code = 0;
 
-    while (!code && ouro__http_connection_close_idle(server, DRAIN_STEP) == DRAIN_STEP)
+    (void) ouro__http_connection_close_idle(server);
+    while (!code && ouro__http_lobby_close_idle(&server->lobby, DRAIN_STEP) == DRAIN_STEP)
         code = ouro_sleep(DRAIN_STEP_NS);
-    (void) ouro__http_connection_close_idle(server, UINT_MAX);
+    (void) ouro__http_lobby_close_idle(&server->lobby, UINT_MAX);
+}
+
+/* Time is up: sockets that come from the lobby from now on find their tasks cancelled. */
+static void cut_off(struct http_server *server)
+{
+    struct ouro_shield shield;
+
+    ouro_group_cancel(&server->connections);
+    ouro__http_lobby_cancel(&server->lobby);
+    ouro_shield_begin(&shield, OURO_FOREVER);
+    (void) ouro__http_lobby_wait(&server->lobby);
+    ouro_shield_end(&shield);
 }
 
 /*
@@ -160,12 +158,17 @@ static void drain(struct http_server *server)
     struct ouro_timeout limit;
 
     server->draining = true;
+    ouro__http_lobby_drain(&server->lobby);
     ouro_shield_begin(&shield, OURO_FOREVER);
     ouro_timeout_begin(&limit, server->options.drain_timeout_ns);
     close_idle(server);
+    if (ouro__http_lobby_wait(&server->lobby))
+        cut_off(server);
     (void) ouro_group_wait(&server->connections);
     (void) ouro_timeout_end(&limit);
+    ouro__http_lobby_close(&server->lobby);
     ouro__http_flusher_stop(&server->flusher);
+    ouro__http_connection_free_spare(server);
     ouro_shield_end(&shield);
     if (server->options.report)
         *server->options.report = server->report;
@@ -190,6 +193,21 @@ static int start(struct http_server *server, struct ouro_http_app *app,
     return code;
 }
 
+static int open_lobby(struct http_server *server)
+{
+    const struct http_lobby_options options = {
+        .server = server,
+        .serve = ouro__http_connection_serve_socket,
+        .group = &server->connections,
+        .stack = server->options.stack,
+        .flusher = &server->flusher,
+        .idle_timeout_ns = server->options.idle_timeout_ns,
+        .send_timeout_ns = server->options.send_timeout_ns,
+    };
+
+    return ouro__http_lobby_open(&server->lobby, &options);
+}
+
 int ouro_http_serve(struct ouro_http_app *app, int listen_fd,
                     const struct ouro_http_serve_options *options)
 {
@@ -203,7 +221,9 @@ int ouro_http_serve(struct ouro_http_app *app, int listen_fd,
     server.limits.body_timeout_ns = server.options.body_timeout_ns;
     /* Inherited by what is accepted. A Unix socket refuses it, and has no need of it. */
     (void) ouro_setsockopt(listen_fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-    code = accept_connections(&server, listen_fd);
+    code = open_lobby(&server);
+    if (!code)
+        code = accept_connections(&server, listen_fd);
     drain(&server);
     return code;
 }
