@@ -18,7 +18,8 @@
 ##   make install         libraries, headers, pkg-config files, ouro-doctor and the gdb script to
 ##                        PREFIX (uninstall undoes it)
 ##   make format          lay out the sources (format-check only looks)
-##   make deps            install what `run` needs; deps-test and deps-bench: what these need
+##   make deps            install what `run` needs; deps-test and deps-bench: what these need;
+##                        deps-compare: the servers and generators of bench/http_compare.py
 ##   make clean           remove $(BUILD)
 ##   make help            this
 ##
@@ -499,6 +500,8 @@ deps-test:
 	@CC='$(CC)' CXX='$(CXX)' .ci/deps run check test
 deps-bench:
 	@CC='$(CC)' CXX='$(CXX)' .ci/deps run bench
+deps-compare:
+	@CC='$(CC)' CXX='$(CXX)' .ci/deps run compare
 
 format:
 	@.ci/format
@@ -654,7 +657,7 @@ uninstall:
 	done
 
 .PHONY: all bench check check-fuzz check-headers check-install check-symbols check-threads check-valgrind clean \
-	deps deps-bench deps-check deps-test examples format format-check fuzz-programs help install run \
+	deps deps-bench deps-check deps-compare deps-test examples format format-check fuzz-programs help install run \
 	test uninstall FORCE
 .DELETE_ON_ERROR:
 
