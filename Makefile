@@ -208,6 +208,10 @@ BENCHES = \
 	bench/lease_echo \
 	bench/messages \
 	bench/million_sleepers \
+	bench/raw_client \
+	bench/raw_epoll \
+	bench/raw_http \
+	bench/raw_load \
 	bench/slow_clients
 
 # With Google Benchmark, the only C++ here.
