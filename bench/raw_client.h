@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -58,14 +59,17 @@ static inline bool find_address(const char *text, struct addrinfo **ret_address)
     return getaddrinfo(host, colon + 1, &hints, ret_address) == 0;
 }
 
+/* A server that says nothing for ten seconds has failed. */
 static inline int connect_to(const struct addrinfo *address)
 {
+    const struct timeval patience = {.tv_sec = 10};
     const int on = 1;
     int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     if (fd < 0)
         return -1;
     (void) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    (void) setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
     if (connect(fd, address->ai_addr, address->ai_addrlen) == 0)
         return fd;
     (void) close(fd);
