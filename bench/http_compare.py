@@ -253,18 +253,43 @@ def running(bench: "Bench", name: str, body: str | None = None, closes: bool = F
     command = pinned(bench.settings.server_cpu, bench.servers[name](place))
     bench.note_command(bench.server_commands, name, command, place.port)
     log = place.folder / "output"
-    with open(log, "w") as output:
-        # In a session of its own: an interrupt is for us, and then we stop the server.
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                                   start_new_session=True, env={**os.environ, "PATH": PROGRAM_PATH})
-    server = Running(name, process, place.port)
+    server = None
     try:
+        with undisturbed():
+            server = Running(name, start(command, log), place.port)
         wait_until_ready(server, log)
         yield server
-        if process.poll() is not None:
-            raise Failure(f"{name} ended by itself ({process.returncode}): {log.read_text()[-500:]}")
+        if server.process.poll() is not None:
+            raise Failure(f"{name} ended by itself: {log.read_text()[-500:]}")
     finally:
-        stop(server)
+        with undisturbed():
+            if server:
+                stop(server)
+
+
+def start(command: list[str], log: pathlib.Path) -> subprocess.Popen:
+    # In a session of its own: an interrupt of the terminal is for us, and then we stop the server.
+    with open(log, "w") as output:
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                                start_new_session=True, preexec_fn=allow_signals,
+                                env={**os.environ, "PATH": PROGRAM_PATH})
+
+
+# They end us by an exception. One while a server starts would leave nobody who knows of it.
+ENDING = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+
+
+@contextlib.contextmanager
+def undisturbed():
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        yield
+    finally:
+        allow_signals()
+
+
+def allow_signals() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
 
 
 def wait_until_ready(server: Running, log: pathlib.Path) -> None:
@@ -328,13 +353,14 @@ def pinned(cpu: int, command: list[str]) -> list[str]:
 BROWSER = """\
 wrk.headers["Connection"] = "keep-alive"
 wrk.headers["Cache-Control"] = "max-age=0"
-wrk.headers["sec-ch-ua"] = '"Chromium";v="142", "Not_A Brand";v="99"'
+wrk.headers["sec-ch-ua"] = '"Chromium";v="142", "Google Chrome";v="142", "Not_A Brand";v="99"'
 wrk.headers["sec-ch-ua-mobile"] = "?0"
 wrk.headers["sec-ch-ua-platform"] = '"Linux"'
 wrk.headers["Upgrade-Insecure-Requests"] = "1"
 wrk.headers["User-Agent"] = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) " ..
     "Chrome/142.0.0.0 Safari/537.36"
-wrk.headers["Accept"] = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
+wrk.headers["Accept"] = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp," ..
+    "image/apng,*/*;q=0.8,application/signed-exchange;v=b3;q=0.7"
 wrk.headers["Sec-Fetch-Site"] = "none"
 wrk.headers["Sec-Fetch-Mode"] = "navigate"
 wrk.headers["Sec-Fetch-Dest"] = "document"
@@ -389,9 +415,9 @@ def client(bench: "Bench", server: Running, *options: str) -> list[str]:
     return [program, "--seconds", str(bench.settings.seconds), *options, server.address]
 
 
-def load(bench: "Bench", server: Running, connections: int, pipeline: int) -> list[str]:
+def load(bench: "Bench", server: Running, *options: str) -> list[str]:
     return [str(bench.settings.build / "bench/raw_load"), "--seconds", str(bench.settings.seconds),
-            "--connections", str(connections), "--pipeline", str(pipeline), server.address]
+            "--connections", "64", *options, server.address]
 
 
 def read_pairs(text: str) -> dict:
@@ -467,7 +493,7 @@ def warm_up(command: list[str]) -> None:
     try:
         time.sleep(WARM_UP_S)
     finally:
-        process.send_signal(signal.SIGINT)
+        process.terminate()
         process.wait()
     time.sleep(0.05)  # in which the server closes its side
 
@@ -533,12 +559,15 @@ def measure_syscalls(bench: "Bench", server: Running) -> dict:
     return with_system_calls(bench, server, wrk(bench, server, 64), read_wrk)
 
 
-def measure_syscalls_busy(pipeline: int) -> Callable:
-    def measure(bench: "Bench", server: Running) -> dict:
-        return with_system_calls(bench, server, load(bench, server, 64, pipeline), read_pairs)
-    return measure
+def measure_syscalls_busy(bench: "Bench", server: Running) -> dict:
+    return with_system_calls(bench, server, load(bench, server), read_pairs)
 
 
+def measure_even_latency(bench: "Bench", server: Running) -> dict:
+    return under_load(bench, server, load(bench, server, "--rate", f"{bench.half_rate():.0f}"), read_pairs)
+
+
+# h2load looks every 10 ms at how many requests its rate has room for, and sends them at once.
 def measure_latency(bench: "Bench", server: Running) -> dict:
     log = bench.folder / "h2load.log"
     command = h2load(bench, server, log, bench.half_rate())
@@ -564,6 +593,8 @@ class Workload:
     measure: Callable
     metrics: list[Metric]
     closes: bool = False
+    at_half_rate: bool = False
+    busy_percent_min: int = 0  # else the table says so
 
 
 CPU = Metric("cpu_us", "CPU µs/request", 2, is_compared=True)
@@ -573,6 +604,7 @@ P50 = Metric("p50_us", "p50 µs", 1)
 P99 = Metric("p99_us", "p99 µs", 1)
 CALLS = Metric("calls", "system calls/request", 4, is_compared=True)
 THROUGHPUT = [CPU, RATE, BUSY]
+LATENCY = [P50, dataclasses.replace(P99, is_compared=True), RATE, CPU]
 ONE_CLIENT = [CPU, dataclasses.replace(RATE, is_compared=True), P50, P99]
 
 WORKLOADS: dict[str, Workload] = {
@@ -594,11 +626,12 @@ WORKLOADS: dict[str, Workload] = {
                      [Metric("kib", "KiB/connection", 3, is_compared=True),
                       Metric("resident_kib", "KiB resident", 0)]),
     "syscalls": Workload("wrk, 64 connections", ("wrk", "perf"), measure_syscalls, [CALLS, BUSY, RATE]),
-    "syscalls-busy": Workload("a load that saturates the server, 64 connections",
-                              ("perf",), measure_syscalls_busy(1), [CALLS, BUSY, RATE, CPU]),
-    "p99": Workload("h2load, 64 connections, half the rate at which nginx is saturated",
-                    ("h2load",), measure_latency,
-                    [P50, dataclasses.replace(P99, is_compared=True), RATE, CPU]),
+    "syscalls-busy": Workload("a load that saturates the server, 64 connections", ("perf",),
+                              measure_syscalls_busy, [CALLS, BUSY, RATE, CPU], busy_percent_min=97),
+    "p99": Workload("h2load, half the rate at which nginx is saturated, in bursts each 10 ms",
+                    ("h2load",), measure_latency, LATENCY, at_half_rate=True),
+    "p99-even": Workload("the same rate evenly, by a client that never sleeps", ("h2load",),
+                         measure_even_latency, LATENCY, at_half_rate=True),
 }
 
 
@@ -666,7 +699,7 @@ class Bench:
     def play(self, name: str) -> None:
         workload = WORKLOADS[name]
         self.workload = name
-        if workload.measure is measure_latency:
+        if workload.at_half_rate:
             self.half_rate()  # before a server runs whose measurement it would disturb
         for round_index in range(self.settings.rounds):
             order = rotated(list(self.servers), round_index)
@@ -741,9 +774,22 @@ def tell_workload(bench: Bench, name: str) -> None:
     print(f"\n## {name}: {WORKLOADS[name].about}\n")
     if name in bench.load_commands:
         print(f"`{bench.load_commands[name]}`\n")
-    if name == "p99" and bench.saturated_rate:
+    if WORKLOADS[name].at_half_rate and bench.saturated_rate:
         print(f"Half of {bench.saturated_rate:,.0f} requests/s.\n")
-    print("\n".join(table(bench, name)), flush=True)
+    if WORKLOADS[name].closes:
+        print("The floors, which do not read requests, are started with --close.\n")
+    print("\n".join(table(bench, name)))
+    tell_idlers(bench, name)
+
+
+def tell_idlers(bench: Bench, name: str) -> None:
+    """Which servers were not as busy as the workload wants them."""
+    least = WORKLOADS[name].busy_percent_min
+    busy = {server: bench.values(name, server, BUSY.key) for server in bench.servers}
+    idlers = [server for server, values in busy.items()
+              if values and statistics.median(values.values()) < least]
+    if idlers:
+        print(f"\nBusy for less than {least} % of the time: {', '.join(idlers)}.")
 
 
 def machine(bench: Bench) -> dict[str, str]:
@@ -878,6 +924,7 @@ def main() -> int:
     # Ends by an exception, as an interrupt does: then what was started is stopped.
     for number in signal.SIGTERM, signal.SIGHUP:
         signal.signal(number, lambda *_: sys.exit(1))
+    sys.stdout.reconfigure(line_buffering=True)
     allow_all_descriptors()
     with tempfile.TemporaryDirectory(prefix="http_compare-") as folder:
         os.chmod(folder, 0o755)  # servers that root starts become somebody else

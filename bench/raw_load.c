@@ -3,11 +3,13 @@
  * raw_load - a load that is cheaper to make than to serve: an HTTP client on a bare ring
  *
  * Question: what does a server do when it never has to wait? (wrk needs more CPU for a request than
- *           a good server does, so that the server sleeps between its requests.)
+ *           a good server does, so that the server sleeps between its requests.) And, with --rate,
+ *           what do clients wait who ask evenly, not in bursts?
  * Run:      taskset -c 1 build/bench/raw_load [--seconds 2] [--connections 64] [--pipeline 1]
- *                                             [--path /hello/x] ADDR:PORT
+ *                                             [--rate N] [--path /hello/x] ADDR:PORT
  * Prints:   requests 360000 seconds 2.000 rate 180000.0
- *           The exit status is 1 if a connection broke.
+ *           With --rate also p50_us, p99_us and max_us; a request that has to wait for a connection
+ *           is as old as if it had not. The exit status is 1 if a connection broke.
  *
  * Every answer is taken to be as long as the first one, and only counted. It never sleeps, so that
  * no server pays for waking it, and takes a whole CPU.
@@ -28,12 +30,22 @@ struct load {
     int connections;
     int pipeline;
     size_t request_bytes, reply_bytes;
+    double rate; /* requests per second of all together; 0: as fast as it goes */
     long requests;
+    int64_t start, deadline;
     struct io_uring ring;
     struct io_uring_buf_ring *buffer_ring;
     int fds[CONNECTIONS_MAX];
     size_t received[CONNECTIONS_MAX]; /* of a reply that is not complete */
     char text[PIPELINE_MAX * 512];    /* of `pipeline` requests */
+    struct schedule {
+        long next;                      /* request, counted from 0 */
+        int64_t due[CONNECTIONS_MAX];   /* when its present request should have begun */
+        unsigned free[CONNECTIONS_MAX]; /* a queue of those that have none */
+        unsigned head, count;
+        uint32_t *latencies; /* ns */
+        long latencies_max;
+    } schedule;
     char buffers[BUFFERS][BUFFER_BYTES];
 };
 
@@ -101,6 +113,78 @@ static void ask(unsigned index, size_t count)
     sqe->user_data = UINT64_MAX;
 }
 
+/* --- asking at a rate ---------------------------------------------------------------------- */
+
+static void make_free(unsigned index)
+{
+    struct schedule *schedule = &load.schedule;
+
+    schedule->free[(schedule->head + schedule->count) % CONNECTIONS_MAX] = index;
+    schedule->count++;
+}
+
+static int64_t due(long request)
+{
+    return load.start + (int64_t) ((double) request * 1e9 / load.rate);
+}
+
+static void ask_what_is_due(int64_t now)
+{
+    struct schedule *schedule = &load.schedule;
+
+    for (; schedule->count && due(schedule->next) <= now; schedule->next++) {
+        unsigned index = schedule->free[schedule->head];
+
+        schedule->head = (schedule->head + 1) % CONNECTIONS_MAX;
+        schedule->count--;
+        schedule->due[index] = due(schedule->next);
+        ask(index, 1);
+    }
+}
+
+static void note_latency(unsigned index)
+{
+    struct schedule *schedule = &load.schedule;
+
+    if (load.requests <= schedule->latencies_max)
+        schedule->latencies[load.requests - 1] = (uint32_t) (now_ns() - schedule->due[index]);
+    make_free(index);
+}
+
+static void start_schedule(void)
+{
+    struct schedule *schedule = &load.schedule;
+
+    schedule->latencies_max = (long) (load.rate * load.seconds) + CONNECTIONS_MAX;
+    schedule->latencies = malloc((size_t) schedule->latencies_max * sizeof(uint32_t));
+    if (!schedule->latencies)
+        fail("malloc");
+    for (unsigned i = 0; i < (unsigned) load.connections; i++)
+        make_free(i);
+}
+
+static int by_size(const void *a, const void *b)
+{
+    uint32_t first = *(const uint32_t *) a, second = *(const uint32_t *) b;
+
+    return (first > second) - (first < second);
+}
+
+static void tell_latencies(void)
+{
+    uint32_t *latencies = load.schedule.latencies;
+    size_t count = (size_t) load.requests;
+
+    if (!count)
+        fail("no answer");
+    qsort(latencies, count, sizeof(*latencies), by_size);
+    printf(" p50_us %.1f p99_us %.1f max_us %.1f", latencies[count / 2] / 1e3,
+           latencies[count * 99 / 100] / 1e3, latencies[count - 1] / 1e3);
+    free(latencies);
+}
+
+/* --- answers ------------------------------------------------------------------------------- */
+
 static void on_received(unsigned index, int result, unsigned flags)
 {
     size_t count;
@@ -120,7 +204,9 @@ static void on_received(unsigned index, int result, unsigned flags)
     count = load.received[index] / load.reply_bytes;
     load.received[index] %= load.reply_bytes;
     load.requests += (long) count;
-    if (count)
+    if (count && load.rate > 0)
+        note_latency(index);
+    else if (count)
         ask(index, count);
 }
 
@@ -156,22 +242,28 @@ static void connect_all(void)
 
 static void run(void)
 {
-    int64_t start, deadline;
+    int64_t now;
 
-    connect_all();
-    start = now_ns();
-    deadline = start + (int64_t) (load.seconds * 1e9);
-    for (unsigned i = 0; i < (unsigned) load.connections; i++) {
+    for (unsigned i = 0; i < (unsigned) load.connections; i++)
         receive_more(i);
+    if (load.rate > 0)
+        start_schedule();
+    load.start = now_ns();
+    load.deadline = load.start + (int64_t) (load.seconds * 1e9);
+    for (unsigned i = 0; i < (unsigned) load.connections && load.rate <= 0; i++)
         ask(i, (size_t) load.pipeline);
-    }
-    while (now_ns() < deadline) {
+    while ((now = now_ns()) < load.deadline) {
+        if (load.rate > 0)
+            ask_what_is_due(now);
         (void) io_uring_submit_and_get_events(&load.ring);
         reap();
     }
-    load.seconds = (double) (now_ns() - start) / 1e9;
-    printf("requests %ld seconds %.3f rate %.1f\n", load.requests, load.seconds,
+    load.seconds = (double) (now - load.start) / 1e9;
+    printf("requests %ld seconds %.3f rate %.1f", load.requests, load.seconds,
            (double) load.requests / load.seconds);
+    if (load.rate > 0)
+        tell_latencies();
+    putchar('\n');
 }
 
 static bool parse_options(int argc, char **argv)
@@ -185,21 +277,23 @@ static bool parse_options(int argc, char **argv)
             load.connections = atoi(argv[++i]);
         else if (strcmp(argv[i], "--pipeline") == 0 && has_value)
             load.pipeline = atoi(argv[++i]);
+        else if (strcmp(argv[i], "--rate") == 0 && has_value)
+            load.rate = atof(argv[++i]);
         else if (strcmp(argv[i], "--path") == 0 && has_value)
             load.path = argv[++i];
         else if (load.address || !find_address(argv[i], &load.address))
             return false;
     }
-    return load.address && load.seconds > 0 && load.connections >= 1 &&
+    return load.address && load.seconds > 0 && load.rate >= 0 && load.connections >= 1 &&
            load.connections <= CONNECTIONS_MAX && load.pipeline >= 1 &&
-           load.pipeline <= PIPELINE_MAX && strlen(load.path) < 400;
+           load.pipeline <= (load.rate > 0 ? 1 : PIPELINE_MAX) && strlen(load.path) < 400;
 }
 
 int main(int argc, char **argv)
 {
     if (!parse_options(argc, argv)) {
         fprintf(stderr, "usage: raw_load [--seconds S] [--connections N] [--pipeline N]\n"
-                        "                [--path PATH] ADDR:PORT\n");
+                        "                [--rate N] [--path PATH] ADDR:PORT\n");
         return 2;
     }
     load.request_bytes =
@@ -207,6 +301,7 @@ int main(int argc, char **argv)
     for (int i = 1; i < load.pipeline; i++)
         memcpy(load.text + (size_t) i * load.request_bytes, load.text, load.request_bytes);
     allow_all_descriptors();
+    connect_all();
     start_ring();
     for (unsigned id = 0; id < BUFFERS; id++)
         give_buffer(id);
