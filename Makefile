@@ -205,6 +205,7 @@ EXAMPLES = \
 BENCHES = \
 	bench/connections \
 	bench/fairness \
+	bench/http_instructions \
 	bench/lease_echo \
 	bench/messages \
 	bench/million_sleepers \
