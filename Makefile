@@ -134,6 +134,7 @@ PROTO_HEADERS = \
 
 PROTO_SOURCES = \
 	proto/accept.c \
+	proto/char_class.c \
 	proto/condition.c \
 	proto/cookie.c \
 	proto/dial.c \
@@ -238,6 +239,7 @@ TEST_SOURCES = \
 	tests/cancel_rows.c \
 	tests/cancel_test.c \
 	tests/channel_test.c \
+	tests/char_class_test.c \
 	tests/check_test.c \
 	tests/condition_test.c \
 	tests/cookie_test.c \
@@ -466,7 +468,7 @@ check: deps-check
 # (Of an array that begins on a cache line we keep a pointer into it: "possibly lost".)
 VALGRIND = valgrind -q --error-exitcode=1 --leak-check=full --errors-for-leak-kinds=definite \
 	--show-leak-kinds=definite --child-silent-after-fork=yes
-VALGRIND_SUITES = accept address channel check cookie coro dispatcher error form future group http1_parse \
+VALGRIND_SUITES = accept address channel char_class check cookie coro dispatcher error form future group http1_parse \
 	http1_write http_router list multipart ring_sim sync task timer timer_heap url utf8 wait_tasks
 check-valgrind: deps-test
 	+@$(SUBMAKE) $(TESTS)

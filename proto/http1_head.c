@@ -38,18 +38,9 @@ bool ouro__http1_same_text(const char *a, const char *b, size_t len)
     return true;
 }
 
-bool ouro__http1_is_token_char(unsigned char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           (c && strchr("!#$%&'*+-.^_`|~", c));
-}
-
 bool ouro__http1_is_token(const char *text, size_t len)
 {
-    for (size_t i = 0; i < len; i++)
-        if (!ouro__http1_is_token_char((unsigned char) text[i]))
-            return false;
-    return len > 0;
+    return len && char_span(text, len, CHAR_TOKEN) == len;
 }
 
 /* Takes the next element of a comma-separated list off `*list`; NULL when there are no more. */

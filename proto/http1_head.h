@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "char_class.h"
 #include "url.h"
 
 struct http1_field {
@@ -93,7 +94,10 @@ bool ouro__http1_list_has_token(const char *list, const char *token);
 bool ouro__http1_name_equals(const char *a, size_t a_len, const char *b);
 bool ouro__http1_same_text(const char *a, const char *b, size_t len);
 
-bool ouro__http1_is_token_char(unsigned char c);
+static inline bool ouro__http1_is_token_char(unsigned char c)
+{
+    return char_is((char) c, CHAR_TOKEN);
+}
 
 /* RFC 9110 §5.6.2: not empty, and nothing but token characters. */
 bool ouro__http1_is_token(const char *text, size_t len);

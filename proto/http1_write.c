@@ -8,6 +8,7 @@
 
 #include "ouro_base.h"
 
+#include "char_class.h"
 #include "http1_head.h"
 #include "http1_write.h"
 #include "url.h"
@@ -49,13 +50,7 @@ static void put_text(struct http1_writer *writer, const char *text)
 
 bool ouro__http1_is_value(const char *text, size_t len)
 {
-    for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char) text[i];
-
-        if ((c < ' ' && c != '\t') || c == 0x7f)
-            return false;
-    }
-    return true;
+    return ouro__char_value_span(text, len) == len;
 }
 
 static void put_value(struct http1_writer *writer, const char *text, size_t len)

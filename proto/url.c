@@ -9,6 +9,7 @@
 
 #include "ouro_base.h"
 
+#include "char_class.h"
 #include "url.h"
 #include "utf8.h"
 
@@ -18,25 +19,12 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-static bool is_alpha(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
 /* --- authorities ------------------------------------------------------------------------- */
 
 /* RFC 3986 §2.3: what names need. The sub-delims and escapes of §3.2.2 only ever served attacks. */
-static bool is_host_char(char c)
-{
-    return is_alpha(c) || is_digit(c) || (c && strchr("-._~", c));
-}
-
 static bool is_name(const char *text, size_t len)
 {
-    for (size_t i = 0; i < len; i++)
-        if (!is_host_char(text[i]))
-            return false;
-    return len > 0;
+    return len && char_span(text, len, CHAR_HOST) == len;
 }
 
 static bool is_ipv6(const char *text, size_t len)
@@ -98,10 +86,7 @@ int ouro__url_parse_authority(const char *text, size_t len, struct url_authority
 
 bool ouro__url_target_is_valid(const char *text, size_t len)
 {
-    for (size_t i = 0; i < len; i++)
-        if (text[i] <= ' ' || text[i] > '~' || text[i] == '#' || text[i] == '\\')
-            return false;
-    return true;
+    return char_span(text, len, CHAR_TARGET) == len;
 }
 
 /* The length of `text` before the first character of `set`. */

@@ -44,6 +44,7 @@
     SUITE(address)          \
     SUITE(buffer_pool)      \
     SUITE(cancel)           \
+    SUITE(char_class)       \
     SUITE(condition)        \
     SUITE(cookie)           \
     SUITE(coro_avx512)      \
