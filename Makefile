@@ -143,6 +143,7 @@ PROTO_SOURCES = \
 	proto/http1_head.c \
 	proto/http1_parse.c \
 	proto/http1_reader.c \
+	proto/http1_scan.c \
 	proto/http1_write.c \
 	proto/http_answer.c \
 	proto/http_app.c \

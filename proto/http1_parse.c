@@ -2,6 +2,7 @@
 /*
  * http1_parse.c - incremental HTTP/1.x parser; see http1_parse.h
  *
+ * A simple head that is there as a whole is read by http1_scan.c. With all others
  * llhttp does the work on fields, chunks and body, with all leniency switched off. The
  * start line is collected and checked here before llhttp sees it: llhttp is relaxed
  * about it (several spaces, HTTP/0.9, RTSP, any number of empty lines before it, bare
@@ -22,6 +23,7 @@
 #include "ouro_base.h"
 
 #include "http1_parse.h"
+#include "http1_scan.h"
 
 enum { LINE, FIELDS, BODY, DONE, FAILED };
 
@@ -39,203 +41,6 @@ static int fail(struct http1_parser *parser, int error, int status, const char *
 static int refuse(struct http1_parser *parser, int status, const char *reason)
 {
     return fail(parser, OURO_EHTTP, status, reason);
-}
-
-/* --- the start line ---------------------------------------------------------------------- */
-
-/* How many bytes at `data` may be part of a start line; CR and LF are not. */
-static size_t line_span(enum http1_kind kind, const char *data, size_t len)
-{
-    size_t i = 0;
-
-    for (; i < len; i++) {
-        unsigned char c = (unsigned char) data[i];
-
-        if (c >= ' ' && c <= '~')
-            continue;
-        /* A reason phrase may have tabs and bytes of old charsets, RFC 9112 §4. */
-        if (kind == HTTP1_REQUEST || (c != '\t' && c < 0x80))
-            break;
-    }
-    return i;
-}
-
-/* Another protocol may never send the end of a line: it has to be known by its first bytes. */
-static bool may_be_response(const struct http1_parser *parser, const char *data, size_t len)
-{
-    static const char start[] = "HTTP/";
-    size_t known = parser->text_used;
-
-    for (size_t i = 0; i < len && known + i < sizeof(start) - 1; i++)
-        if (data[i] != start[known + i])
-            return false;
-    return true;
-}
-
-/* Copies what belongs to the line. Returns 1 when it is complete, 0 when there is to be more. */
-static int collect_line(struct http1_parser *parser, const char *data, size_t len, size_t *ret_used)
-{
-    size_t room = parser->memory.line_max - parser->text_used;
-    size_t span = 0;
-
-    if (parser->head.kind == HTTP1_RESPONSE && !may_be_response(parser, data, len))
-        return refuse(parser, 400, "not a status line");
-    if (!parser->cr_seen) {
-        span = line_span(parser->head.kind, data, len < room + 1 ? len : room + 1);
-        if (span > room)
-            return fail(parser, OURO_ELIMIT, 414, "the start line is too long");
-        memcpy(parser->memory.text + parser->text_used, data, span);
-        parser->text_used += span;
-        if (span < len && data[span] == '\r') {
-            parser->cr_seen = true;
-            span++;
-        }
-    }
-    *ret_used = span;
-    if (span == len)
-        return 0;
-    if (!parser->cr_seen || data[span] != '\n')
-        return refuse(parser, 400, "a byte that no start line has");
-    *ret_used = span + 1;
-    return 1;
-}
-
-/* "HTTP/1.1", in this form exactly. RFC 9112 §2.3 */
-static int parse_version(struct http1_parser *parser, const char *text, size_t len)
-{
-    if (len != 8 || memcmp(text, "HTTP/", 5) != 0 || text[5] < '0' || text[5] > '9' ||
-        text[6] != '.' || text[7] < '0' || text[7] > '9')
-        return refuse(parser, 400, "not an HTTP version");
-    if (text[5] != '1' || text[7] > '1')
-        return refuse(parser, 505, "an HTTP version that is not supported");
-    parser->head.minor_version = text[7] - '0';
-    return 0;
-}
-
-/* llhttp follows along, as its work on the rest of the message depends on the start line. */
-static int show_line_to_llhttp(struct http1_parser *parser)
-{
-    llhttp_t *llhttp = &parser->llhttp;
-
-    if (llhttp_execute(llhttp, parser->memory.text, parser->text_used) == HPE_OK &&
-        llhttp_execute(llhttp, "\r\n", 2) == HPE_OK)
-        return 0;
-    switch (llhttp_get_errno(llhttp)) {
-    case HPE_INVALID_METHOD:
-    case HPE_INVALID_CONSTANT: /* a method of RTSP */
-        return refuse(parser, 501, "an unknown method");
-    default:
-        return refuse(parser, 400, llhttp_get_error_reason(llhttp));
-    }
-}
-
-bool ouro__http1_parse_knows_method(const char *method)
-{
-#define NAME(number, name, text) #text,
-    static const char *const names[] = {HTTP_METHOD_MAP(NAME)};
-#undef NAME
-
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (strcmp(names[i], method) == 0)
-            return strcmp(method, "PRI") != 0;
-    return false;
-}
-
-/* RFC 9112 §3: method SP target SP version, with one space each. */
-static int parse_request_line(struct http1_parser *parser)
-{
-    struct http1_head *head = &parser->head;
-    char *line = parser->memory.text;
-    char *end = line + parser->text_used;
-    char *target = memchr(line, ' ', parser->text_used);
-    char *version = target ? memchr(target + 1, ' ', (size_t) (end - target - 1)) : NULL;
-    int code;
-
-    if (!version || !ouro__http1_is_token(line, (size_t) (target - line)) ||
-        version == target + 1 ||
-        !ouro__url_target_is_valid(target + 1, (size_t) (version - target - 1)))
-        return refuse(parser, 400, "not a request line");
-    code = parse_version(parser, version + 1, (size_t) (end - version - 1));
-    if (!code && memcmp(line, "PRI ", 4) == 0) /* HTTP/2's preface; llhttp would change protocol */
-        code = refuse(parser, 501, "an unknown method");
-    if (!code)
-        code = show_line_to_llhttp(parser);
-    if (code)
-        return code;
-
-    head->method = line;
-    head->method_len = (size_t) (target - line);
-    head->target = target + 1;
-    head->target_len = (size_t) (version - target - 1);
-    *target = *version = '\0';
-    return 0;
-}
-
-/* RFC 9112 §4: version SP 3DIGIT SP [reason]; the second space is often forgotten. */
-static int parse_status_line(struct http1_parser *parser)
-{
-    struct http1_head *head = &parser->head;
-    const char *line = parser->memory.text;
-    size_t len = parser->text_used;
-    int code;
-
-    if (len < 12 || line[8] != ' ' || (len > 12 && line[12] != ' '))
-        return refuse(parser, 400, "not a status line");
-    code = parse_version(parser, line, 8);
-    if (code)
-        return code;
-    for (size_t i = 9; i < 12; i++)
-        if (line[i] < '0' || line[i] > '9')
-            return refuse(parser, 400, "not a status line");
-    head->status = (line[9] - '0') * 100 + (line[10] - '0') * 10 + (line[11] - '0');
-    head->reason = len > 12 ? line + 13 : line + len;
-    if (head->status < 100)
-        return refuse(parser, 400, "not a status code");
-    return show_line_to_llhttp(parser);
-}
-
-static int finish_line(struct http1_parser *parser)
-{
-    int code;
-
-    /* RFC 9112 §2.2: an empty line before a request is forgiven, once. */
-    if (!parser->text_used && parser->head.kind == HTTP1_REQUEST && !parser->line_skipped) {
-        parser->line_skipped = true;
-        parser->cr_seen = false;
-        return 0;
-    }
-    parser->memory.text[parser->text_used] = '\0';
-    if (parser->head.kind == HTTP1_REQUEST)
-        code = parse_request_line(parser);
-    else
-        code = parse_status_line(parser);
-    if (code)
-        return code;
-    parser->head_bytes = parser->text_used + 2;
-    parser->text_start = ++parser->text_used;
-    parser->phase = FIELDS;
-    return 0;
-}
-
-/* Returns 0 when the line is done, 1 when there is to be more of it, or an error. */
-static int read_line(struct http1_parser *parser, const char *data, size_t len, size_t *ret_used)
-{
-    size_t used = 0;
-
-    *ret_used = 0;
-    while (parser->phase == LINE) {
-        int code = collect_line(parser, data + *ret_used, len - *ret_used, &used);
-
-        if (code < 0)
-            return code;
-        *ret_used += used;
-        if (!code)
-            return 1;
-        code = finish_line(parser);
-        if (code)
-            return code;
-    }
-    return 0;
 }
 
 /* --- what llhttp reports ----------------------------------------------------------------- */
@@ -387,7 +192,217 @@ static const llhttp_settings_t settings = {
     .on_message_complete = on_message_complete,
 };
 
+/* --- the start line ---------------------------------------------------------------------- */
+
+/* How many bytes at `data` may be part of a start line; CR and LF are not. */
+static size_t line_span(enum http1_kind kind, const char *data, size_t len)
+{
+    size_t i = 0;
+
+    for (; i < len; i++) {
+        unsigned char c = (unsigned char) data[i];
+
+        if (c >= ' ' && c <= '~')
+            continue;
+        /* A reason phrase may have tabs and bytes of old charsets, RFC 9112 §4. */
+        if (kind == HTTP1_REQUEST || (c != '\t' && c < 0x80))
+            break;
+    }
+    return i;
+}
+
+/* Another protocol may never send the end of a line: it has to be known by its first bytes. */
+static bool may_be_response(const struct http1_parser *parser, const char *data, size_t len)
+{
+    static const char start[] = "HTTP/";
+    size_t known = parser->text_used;
+
+    for (size_t i = 0; i < len && known + i < sizeof(start) - 1; i++)
+        if (data[i] != start[known + i])
+            return false;
+    return true;
+}
+
+/* Copies what belongs to the line. Returns 1 when it is complete, 0 when there is to be more. */
+static int collect_line(struct http1_parser *parser, const char *data, size_t len, size_t *ret_used)
+{
+    size_t room = parser->memory.line_max - parser->text_used;
+    size_t span = 0;
+
+    if (parser->head.kind == HTTP1_RESPONSE && !may_be_response(parser, data, len))
+        return refuse(parser, 400, "not a status line");
+    if (!parser->cr_seen) {
+        span = line_span(parser->head.kind, data, len < room + 1 ? len : room + 1);
+        if (span > room)
+            return fail(parser, OURO_ELIMIT, 414, "the start line is too long");
+        memcpy(parser->memory.text + parser->text_used, data, span);
+        parser->text_used += span;
+        if (span < len && data[span] == '\r') {
+            parser->cr_seen = true;
+            span++;
+        }
+    }
+    *ret_used = span;
+    if (span == len)
+        return 0;
+    if (!parser->cr_seen || data[span] != '\n')
+        return refuse(parser, 400, "a byte that no start line has");
+    *ret_used = span + 1;
+    return 1;
+}
+
+/* "HTTP/1.1", in this form exactly. RFC 9112 §2.3 */
+static int parse_version(struct http1_parser *parser, const char *text, size_t len)
+{
+    if (len != 8 || memcmp(text, "HTTP/", 5) != 0 || text[5] < '0' || text[5] > '9' ||
+        text[6] != '.' || text[7] < '0' || text[7] > '9')
+        return refuse(parser, 400, "not an HTTP version");
+    if (text[5] != '1' || text[7] > '1')
+        return refuse(parser, 505, "an HTTP version that is not supported");
+    parser->head.minor_version = text[7] - '0';
+    return 0;
+}
+
+/* llhttp follows along, as its work on the rest of the message depends on the start line. */
+static int show_line_to_llhttp(struct http1_parser *parser)
+{
+    enum http1_kind kind = parser->head.kind;
+    llhttp_t *llhttp = &parser->llhttp;
+
+    llhttp_init(llhttp, kind == HTTP1_REQUEST ? HTTP_REQUEST : HTTP_RESPONSE, &settings);
+    llhttp->data = parser;
+    if (llhttp_execute(llhttp, parser->memory.text, parser->text_used) == HPE_OK &&
+        llhttp_execute(llhttp, "\r\n", 2) == HPE_OK)
+        return 0;
+    switch (llhttp_get_errno(llhttp)) {
+    case HPE_INVALID_METHOD:
+    case HPE_INVALID_CONSTANT: /* a method of RTSP */
+        return refuse(parser, 501, "an unknown method");
+    default:
+        return refuse(parser, 400, llhttp_get_error_reason(llhttp));
+    }
+}
+
+bool ouro__http1_parse_knows_method(const char *method)
+{
+#define NAME(number, name, text) #text,
+    static const char *const names[] = {HTTP_METHOD_MAP(NAME)};
+#undef NAME
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcmp(names[i], method) == 0)
+            return strcmp(method, "PRI") != 0;
+    return false;
+}
+
+/* RFC 9112 §3: method SP target SP version, with one space each. */
+static int parse_request_line(struct http1_parser *parser)
+{
+    struct http1_head *head = &parser->head;
+    char *line = parser->memory.text;
+    char *end = line + parser->text_used;
+    char *target = memchr(line, ' ', parser->text_used);
+    char *version = target ? memchr(target + 1, ' ', (size_t) (end - target - 1)) : NULL;
+    int code;
+
+    if (!version || !ouro__http1_is_token(line, (size_t) (target - line)) ||
+        version == target + 1 ||
+        !ouro__url_target_is_valid(target + 1, (size_t) (version - target - 1)))
+        return refuse(parser, 400, "not a request line");
+    code = parse_version(parser, version + 1, (size_t) (end - version - 1));
+    if (!code && memcmp(line, "PRI ", 4) == 0) /* HTTP/2's preface; llhttp would change protocol */
+        code = refuse(parser, 501, "an unknown method");
+    if (!code)
+        code = show_line_to_llhttp(parser);
+    if (code)
+        return code;
+
+    head->method = line;
+    head->method_len = (size_t) (target - line);
+    head->target = target + 1;
+    head->target_len = (size_t) (version - target - 1);
+    *target = *version = '\0';
+    return 0;
+}
+
+/* RFC 9112 §4: version SP 3DIGIT SP [reason]; the second space is often forgotten. */
+static int parse_status_line(struct http1_parser *parser)
+{
+    struct http1_head *head = &parser->head;
+    const char *line = parser->memory.text;
+    size_t len = parser->text_used;
+    int code;
+
+    if (len < 12 || line[8] != ' ' || (len > 12 && line[12] != ' '))
+        return refuse(parser, 400, "not a status line");
+    code = parse_version(parser, line, 8);
+    if (code)
+        return code;
+    for (size_t i = 9; i < 12; i++)
+        if (line[i] < '0' || line[i] > '9')
+            return refuse(parser, 400, "not a status line");
+    head->status = (line[9] - '0') * 100 + (line[10] - '0') * 10 + (line[11] - '0');
+    head->reason = len > 12 ? line + 13 : line + len;
+    if (head->status < 100)
+        return refuse(parser, 400, "not a status code");
+    return show_line_to_llhttp(parser);
+}
+
+static int finish_line(struct http1_parser *parser)
+{
+    int code;
+
+    /* RFC 9112 §2.2: an empty line before a request is forgiven, once. */
+    if (!parser->text_used && parser->head.kind == HTTP1_REQUEST && !parser->line_skipped) {
+        parser->line_skipped = true;
+        parser->cr_seen = false;
+        return 0;
+    }
+    parser->memory.text[parser->text_used] = '\0';
+    if (parser->head.kind == HTTP1_REQUEST)
+        code = parse_request_line(parser);
+    else
+        code = parse_status_line(parser);
+    if (code)
+        return code;
+    parser->head_bytes = parser->text_used + 2;
+    parser->text_start = ++parser->text_used;
+    parser->phase = FIELDS;
+    return 0;
+}
+
+/* Returns 0 when the line is done, 1 when there is to be more of it, or an error. */
+static int read_line(struct http1_parser *parser, const char *data, size_t len, size_t *ret_used)
+{
+    size_t used = 0;
+
+    *ret_used = 0;
+    while (parser->phase == LINE) {
+        int code = collect_line(parser, data + *ret_used, len - *ret_used, &used);
+
+        if (code < 0)
+            return code;
+        *ret_used += used;
+        if (!code)
+            return 1;
+        code = finish_line(parser);
+        if (code)
+            return code;
+    }
+    return 0;
+}
+
 /* --- fields, body, trailers -------------------------------------------------------------- */
+
+static int check_head(struct http1_parser *parser)
+{
+    struct http1_head *head = &parser->head;
+
+    if (ouro__http1_head_check(head, parser->without_body, &parser->fault))
+        return refuse(parser, parser->fault.status, parser->fault.reason);
+    parser->phase = head->framing == HTTP1_NO_BODY ? DONE : BODY;
+    return HTTP1_HEAD;
+}
 
 static int finish_head(struct http1_parser *parser)
 {
@@ -396,13 +411,10 @@ static int finish_head(struct http1_parser *parser)
 
     head->has_content_length = parser->llhttp.flags & F_CONTENT_LENGTH;
     head->content_length = head->has_content_length ? parser->llhttp.content_length : 0;
-    code = ouro__http1_head_check(head, parser->without_body, &parser->fault);
-    if (code)
-        return refuse(parser, parser->fault.status, parser->fault.reason);
-    if (head->framing == HTTP1_CHUNKED && !(parser->llhttp.flags & F_CHUNKED))
+    code = check_head(parser);
+    if (code == HTTP1_HEAD && head->framing == HTTP1_CHUNKED && !(parser->llhttp.flags & F_CHUNKED))
         return refuse(parser, 400, "Transfer-Encoding is not \"chunked\"");
-    parser->phase = head->framing == HTTP1_NO_BODY ? DONE : BODY;
-    return HTTP1_HEAD;
+    return code;
 }
 
 static int finish_event(struct http1_parser *parser)
@@ -446,6 +458,16 @@ static int charge(struct http1_parser *parser, bool counts_as_head, size_t taken
     return 0;
 }
 
+/* Whether the whole head is at `data`, with no body behind it: see http1_scan.c. */
+static bool scan_head(struct http1_parser *parser, const char *data, size_t len, size_t *ret_used)
+{
+    if (parser->head.kind != HTTP1_REQUEST || ouro__http1_parse_has_begun(parser))
+        return false;
+    *ret_used = ouro__http1_scan(data, len, &parser->memory, &parser->head);
+    parser->head_bytes = *ret_used;
+    return *ret_used;
+}
+
 /* One call of llhttp. Returns an event, or an error. */
 static int step(struct http1_parser *parser, const char *data, size_t len, size_t *ret_used)
 {
@@ -482,6 +504,8 @@ int ouro__http1_parse_feed(struct http1_parser *parser, const char *data, size_t
     *ret_used = 0;
     if (parser->phase == FAILED)
         return parser->error;
+    if (parser->phase == LINE && scan_head(parser, data, len, ret_used))
+        return check_head(parser);
     if (parser->phase == LINE)
         code = read_line(parser, data, len, ret_used);
     if (code)
@@ -511,8 +535,6 @@ void ouro__http1_parse_next(struct http1_parser *parser)
     parser->event = HTTP1_MORE;
     parser->cr_seen = parser->line_skipped = false;
     parser->without_body = parser->in_trailers = false;
-    llhttp_init(&parser->llhttp, kind == HTTP1_REQUEST ? HTTP_REQUEST : HTTP_RESPONSE, &settings);
-    parser->llhttp.data = parser;
 }
 
 void ouro__http1_parse_init(struct http1_parser *parser, enum http1_kind kind,
