@@ -25,7 +25,7 @@ static unsigned char lower(char c)
 bool ouro__http1_name_equals(const char *a, size_t a_len, const char *b)
 {
     for (size_t i = 0; i < a_len; i++)
-        if (!b[i] || lower(a[i]) != lower(b[i]))
+        if (!b[i] || (a[i] != b[i] && lower(a[i]) != lower(b[i])))
             return false;
     return !b[a_len];
 }
@@ -33,7 +33,7 @@ bool ouro__http1_name_equals(const char *a, size_t a_len, const char *b)
 bool ouro__http1_same_text(const char *a, const char *b, size_t len)
 {
     for (size_t i = 0; i < len; i++)
-        if (lower(a[i]) != lower(b[i]))
+        if (a[i] != b[i] && lower(a[i]) != lower(b[i]))
             return false;
     return true;
 }
@@ -71,98 +71,140 @@ bool ouro__http1_list_has_token(const char *list, const char *token)
 
 /* --- lookup ------------------------------------------------------------------------------ */
 
+static bool is_called(const struct http1_field *field, const char *name, size_t len)
+{
+    return field->name_len == len && ouro__http1_same_text(field->name, name, len);
+}
+
 const struct http1_field *ouro__http1_head_find(const struct http1_head *head, const char *name,
                                                 unsigned start)
 {
-    for (unsigned i = start; i < head->field_count; i++) {
-        const struct http1_field *field = &head->fields[i];
+    size_t len = strlen(name);
 
-        if (ouro__http1_name_equals(field->name, field->name_len, name))
-            return field;
-    }
+    for (unsigned i = start; i < head->field_count; i++)
+        if (is_called(&head->fields[i], name, len))
+            return &head->fields[i];
     return NULL;
 }
 
 bool ouro__http1_head_has_token(const struct http1_head *head, const char *name, const char *token)
 {
-    for (unsigned i = 0; i < head->field_count; i++) {
-        const struct http1_field *field = &head->fields[i];
+    size_t len = strlen(name);
 
-        if (ouro__http1_name_equals(field->name, field->name_len, name) &&
-            ouro__http1_list_has_token(field->value, token))
+    for (unsigned i = 0; i < head->field_count; i++)
+        if (is_called(&head->fields[i], name, len) &&
+            ouro__http1_list_has_token(head->fields[i].value, token))
             return true;
-    }
     return false;
 }
 
 /* --- the census: one pass finds all fields that a rule speaks of ------------------------- */
 
+/* In the order of their lengths. */
 enum known {
-    AUTHORIZATION,
-    CONNECTION,
-    CONTENT_LENGTH,
-    CONTENT_RANGE,
-    CONTENT_TYPE,
-    EXPECT,
     HOST,
-    IF_MODIFIED_SINCE,
-    IF_RANGE,
-    IF_UNMODIFIED_SINCE,
-    MAX_FORWARDS,
-    ORIGIN,
-    PROXY_AUTHORIZATION,
     RANGE,
-    TRANSFER_ENCODING,
+    EXPECT,
+    ORIGIN,
+    IF_RANGE,
+    CONNECTION,
+    CONTENT_TYPE,
+    MAX_FORWARDS,
+    AUTHORIZATION,
+    CONTENT_RANGE,
+    CONTENT_LENGTH,
     UNDERSCORED_LENGTH,
+    IF_MODIFIED_SINCE,
+    TRANSFER_ENCODING,
     UNDERSCORED_ENCODING,
+    IF_UNMODIFIED_SINCE,
+    PROXY_AUTHORIZATION,
     KNOWN_COUNT
 };
+
+#define BIT(known) (1u << (known))
+
+/* Of all others two would mean that two readers may choose differently. */
+#define MAY_BE_REPEATED (BIT(CONNECTION) | BIT(EXPECT))
+
+/* CGI and its kin can't tell these from the real ones. */
+#define UNDERSCORED (BIT(UNDERSCORED_LENGTH) | BIT(UNDERSCORED_ENCODING))
 
 static const struct {
     const char *name;
     unsigned name_len;
-    bool single; /* two of them mean that two readers may choose differently */
 } known_fields[KNOWN_COUNT] = {
-    [AUTHORIZATION] = {"authorization", 13, true},
-    [CONNECTION] = {"connection", 10, false},
-    [CONTENT_LENGTH] = {"content-length", 14, true},
-    [CONTENT_RANGE] = {"content-range", 13, true},
-    [CONTENT_TYPE] = {"content-type", 12, true},
-    [EXPECT] = {"expect", 6, false},
-    [HOST] = {"host", 4, true},
-    [IF_MODIFIED_SINCE] = {"if-modified-since", 17, true},
-    [IF_RANGE] = {"if-range", 8, true},
-    [IF_UNMODIFIED_SINCE] = {"if-unmodified-since", 19, true},
-    [MAX_FORWARDS] = {"max-forwards", 12, true},
-    [ORIGIN] = {"origin", 6, true},
-    [PROXY_AUTHORIZATION] = {"proxy-authorization", 19, true},
-    [RANGE] = {"range", 5, true},
-    [TRANSFER_ENCODING] = {"transfer-encoding", 17, true},
-    /* CGI and its kin can't tell these from the real ones. */
-    [UNDERSCORED_LENGTH] = {"content_length", 14, true},
-    [UNDERSCORED_ENCODING] = {"transfer_encoding", 17, true},
+    [HOST] = {"host", 4},
+    [RANGE] = {"range", 5},
+    [EXPECT] = {"expect", 6},
+    [ORIGIN] = {"origin", 6},
+    [IF_RANGE] = {"if-range", 8},
+    [CONNECTION] = {"connection", 10},
+    [CONTENT_TYPE] = {"content-type", 12},
+    [MAX_FORWARDS] = {"max-forwards", 12},
+    [AUTHORIZATION] = {"authorization", 13},
+    [CONTENT_RANGE] = {"content-range", 13},
+    [CONTENT_LENGTH] = {"content-length", 14},
+    [UNDERSCORED_LENGTH] = {"content_length", 14},
+    [IF_MODIFIED_SINCE] = {"if-modified-since", 17},
+    [TRANSFER_ENCODING] = {"transfer-encoding", 17},
+    [UNDERSCORED_ENCODING] = {"transfer_encoding", 17},
+    [IF_UNMODIFIED_SINCE] = {"if-unmodified-since", 19},
+    [PROXY_AUTHORIZATION] = {"proxy-authorization", 19},
+};
+
+/* The first one of each length. Where there is none, it is one of another length. */
+static const uint8_t known_by_length[] = {
+    [4] = HOST,
+    [5] = RANGE,
+    [6] = EXPECT,
+    [8] = IF_RANGE,
+    [10] = CONNECTION,
+    [12] = CONTENT_TYPE,
+    [13] = AUTHORIZATION,
+    [14] = CONTENT_LENGTH,
+    [17] = IF_MODIFIED_SINCE,
+    [19] = IF_UNMODIFIED_SINCE,
 };
 
 struct census {
-    unsigned count[KNOWN_COUNT];
-    const struct http1_field *first[KNOWN_COUNT];
+    unsigned seen;                                /* a bit for each known one */
+    unsigned repeated;                            /* those of which there are several */
+    const struct http1_field *first[KNOWN_COUNT]; /* of those that were seen */
 };
+
+/* KNOWN_COUNT: it is not one of them. */
+static unsigned identify(const struct http1_field *field)
+{
+    unsigned len = field->name_len;
+    unsigned k = len < sizeof(known_by_length) ? known_by_length[len] : KNOWN_COUNT;
+
+    for (; k < KNOWN_COUNT && known_fields[k].name_len == len; k++)
+        if (ouro__http1_same_text(field->name, known_fields[k].name, len))
+            return k;
+    return KNOWN_COUNT;
+}
 
 static void take_census(const struct http1_head *head, struct census *census)
 {
-    memset(census, 0, sizeof(*census));
+    census->seen = census->repeated = 0;
     for (unsigned i = 0; i < head->field_count; i++) {
-        const struct http1_field *field = &head->fields[i];
+        unsigned known = identify(&head->fields[i]);
 
-        for (unsigned k = 0; k < KNOWN_COUNT; k++) {
-            if (field->name_len != known_fields[k].name_len ||
-                !ouro__http1_name_equals(field->name, field->name_len, known_fields[k].name))
-                continue;
-            if (!census->count[k]++)
-                census->first[k] = field;
-            break;
-        }
+        if (known == KNOWN_COUNT)
+            continue;
+        if (census->seen & BIT(known))
+            census->repeated |= BIT(known);
+        else
+            census->first[known] = &head->fields[i];
+        census->seen |= BIT(known);
     }
+}
+
+/* NULL: there is none. */
+static const struct http1_field *first_of(const struct census *census, enum known known)
+{
+    return census->seen & BIT(known) ? census->first[known] : NULL;
 }
 
 /* --- rules ------------------------------------------------------------------------------- */
@@ -176,10 +218,9 @@ static int refuse(struct http1_fault *fault, int status, const char *reason)
 
 static int check_duplicates(const struct census *census, struct http1_fault *fault)
 {
-    for (unsigned k = 0; k < KNOWN_COUNT; k++)
-        if (known_fields[k].single && census->count[k] > 1)
-            return refuse(fault, 400, "a field that may occur only once is repeated");
-    if (census->count[UNDERSCORED_LENGTH] || census->count[UNDERSCORED_ENCODING])
+    if (census->repeated & ~MAY_BE_REPEATED)
+        return refuse(fault, 400, "a field that may occur only once is repeated");
+    if (census->seen & UNDERSCORED)
         return refuse(fault, 400, "a framing field is written with an underscore");
     return 0;
 }
@@ -221,11 +262,12 @@ static int check_transfer_encoding(const struct http1_head *head, const struct h
 static int check_framing(struct http1_head *head, const struct census *census,
                          struct http1_fault *fault)
 {
+    const struct http1_field *encoding = first_of(census, TRANSFER_ENCODING);
     int code = 0;
 
     head->framing = HTTP1_NO_BODY;
-    if (census->first[TRANSFER_ENCODING]) {
-        code = check_transfer_encoding(head, census->first[TRANSFER_ENCODING], fault);
+    if (encoding) {
+        code = check_transfer_encoding(head, encoding, fault);
         head->framing = HTTP1_CHUNKED;
     } else if (head->has_content_length) {
         if (head->content_length)
@@ -239,7 +281,7 @@ static int check_framing(struct http1_head *head, const struct census *census,
 /* RFC 9112 §9.3 */
 static void find_persistence(struct http1_head *head, const struct census *census)
 {
-    bool listed = census->count[CONNECTION];
+    bool listed = census->seen & BIT(CONNECTION);
     bool close = listed && ouro__http1_head_has_token(head, "connection", "close");
 
     head->asks_keep_alive =
@@ -258,6 +300,11 @@ static void set_path(struct http1_head *head, const char *path, size_t len)
     head->query = question ? question + 1 : NULL;
 }
 
+static bool has_method(const struct http1_head *head, const char *method)
+{
+    return head->method_len == strlen(method) && !memcmp(head->method, method, head->method_len);
+}
+
 static int parse_absolute(struct http1_head *head)
 {
     struct url url;
@@ -267,7 +314,7 @@ static int parse_absolute(struct http1_head *head)
         return code;
     head->form = HTTP1_ABSOLUTE;
     /* RFC 9112 §3.2.4: what a client says to a proxy in place of "*". */
-    if (!url.target_len && strcmp(head->method, "OPTIONS") == 0)
+    if (!url.target_len && has_method(head, "OPTIONS"))
         head->form = HTTP1_ASTERISK;
     head->authority = url.authority_text;
     head->authority_len = url.authority_len;
@@ -294,17 +341,17 @@ static int parse_target(struct http1_head *head)
     head->path = head->authority = "";
     head->path_len = head->authority_len = 0;
     head->query = NULL;
-    if (strcmp(head->method, "CONNECT") == 0)
+    if (has_method(head, "CONNECT"))
         return parse_connect(head);
-    if (head->target[0] != '/' && strcmp(head->target, "*") != 0)
-        return parse_absolute(head);
     if (head->target[0] == '/') {
         head->form = HTTP1_ORIGIN;
         set_path(head, head->target, head->target_len);
         return 0;
     }
+    if (strcmp(head->target, "*") != 0)
+        return parse_absolute(head);
     head->form = HTTP1_ASTERISK;
-    return strcmp(head->method, "OPTIONS") == 0 ? 0 : OURO_EURL;
+    return has_method(head, "OPTIONS") ? 0 : OURO_EURL;
 }
 
 /* The same origin: names in any case, and a missing port is the scheme's. */
@@ -342,12 +389,12 @@ static int check_host(struct http1_head *head, const struct http1_field *host,
 /* RFC 9110 §10.1.1; a 1.0 client gets no 100, so its expectation does not count. */
 static void find_expectation(struct http1_head *head, const struct census *census)
 {
-    const struct http1_field *field = census->first[EXPECT];
+    const struct http1_field *field = first_of(census, EXPECT);
 
     head->expects_continue = head->expects_unknown = false;
     if (!field || head->minor_version == 0)
         return;
-    if (census->count[EXPECT] == 1 &&
+    if (!(census->repeated & BIT(EXPECT)) &&
         ouro__http1_name_equals(field->value, field->value_len, "100-continue"))
         head->expects_continue = true;
     else
@@ -361,7 +408,7 @@ static int check_request(struct http1_head *head, const struct census *census,
 
     if (parse_target(head))
         return refuse(fault, 400, "the request target is not valid");
-    code = check_host(head, census->first[HOST], fault);
+    code = check_host(head, first_of(census, HOST), fault);
     if (code)
         return code;
     if (head->form == HTTP1_AUTHORITY && head->framing != HTTP1_NO_BODY)

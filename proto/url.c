@@ -21,12 +21,6 @@ static bool is_digit(char c)
 
 /* --- authorities ------------------------------------------------------------------------- */
 
-/* RFC 3986 §2.3: what names need. The sub-delims and escapes of §3.2.2 only ever served attacks. */
-static bool is_name(const char *text, size_t len)
-{
-    return len && char_span(text, len, CHAR_HOST) == len;
-}
-
 static bool is_ipv6(const char *text, size_t len)
 {
     char copy[INET6_ADDRSTRLEN];
@@ -61,25 +55,27 @@ static int parse_port(const char *text, size_t len, int *ret_port)
     return 0;
 }
 
+/* "[address]", the brackets included. Returns its length; 0: it is not one. */
+static size_t bracketed_span(const char *text, size_t len)
+{
+    const char *end = memchr(text, ']', len);
+
+    return end && is_ipv6(text + 1, (size_t) (end - text - 1)) ? (size_t) (end - text + 1) : 0;
+}
+
 int ouro__url_parse_authority(const char *text, size_t len, struct url_authority *ret_authority)
 {
-    struct url_authority found;
     bool bracketed = len && text[0] == '[';
-    const char *end = memchr(text, bracketed ? ']' : ':', len);
-    const char *rest;
-    int code;
+    /* RFC 3986 §2.3: what names need. The sub-delims and escapes of §3.2.2 only served attacks. */
+    size_t span = bracketed ? bracketed_span(text, len) : char_span(text, len, CHAR_HOST);
+    int port, code = span ? parse_port(text + span, len - span, &port) : OURO_EURL;
 
-    if (bracketed && !end)
-        return OURO_EURL;
-    found.host = text + bracketed;
-    found.host_len = (size_t) ((end ? end : text + len) - found.host);
-    rest = found.host + found.host_len + bracketed;
-    if (!(bracketed ? is_ipv6 : is_name)(found.host, found.host_len))
-        return OURO_EURL;
-    code = parse_port(rest, (size_t) (text + len - rest), &found.port);
-    if (!code)
-        *ret_authority = found;
-    return code;
+    if (code)
+        return code;
+    ret_authority->host = text + bracketed;
+    ret_authority->host_len = bracketed ? span - 2 : span;
+    ret_authority->port = port;
+    return 0;
 }
 
 /* --- URLs -------------------------------------------------------------------------------- */
