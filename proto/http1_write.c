@@ -23,29 +23,6 @@ void ouro__http1_write_init(struct http1_writer *writer, char *buf, size_t capac
     writer->error = 0;
 }
 
-static void fail(struct http1_writer *writer, int error)
-{
-    if (!writer->error)
-        writer->error = error;
-}
-
-static void put(struct http1_writer *writer, const char *text, size_t len)
-{
-    if (writer->error)
-        return;
-    if (len > writer->capacity - writer->len) {
-        fail(writer, OURO_ELIMIT);
-        return;
-    }
-    memcpy(writer->data + writer->len, text, len);
-    writer->len += len;
-}
-
-static void put_text(struct http1_writer *writer, const char *text)
-{
-    put(writer, text, strlen(text));
-}
-
 /* --- what may be written ----------------------------------------------------------------- */
 
 bool ouro__http1_is_value(const char *text, size_t len)
@@ -53,11 +30,11 @@ bool ouro__http1_is_value(const char *text, size_t len)
     return ouro__char_value_span(text, len) == len;
 }
 
-static void put_value(struct http1_writer *writer, const char *text, size_t len)
+void ouro__http1_write_value(struct http1_writer *writer, const char *text, size_t len)
 {
     if (!ouro__http1_is_value(text, len))
-        fail(writer, -EINVAL);
-    put(writer, text, len);
+        ouro__http1_write_fail(writer, -EINVAL);
+    ouro__http1_write_body(writer, text, len);
 }
 
 static void put_token(struct http1_writer *writer, const char *text)
@@ -65,8 +42,8 @@ static void put_token(struct http1_writer *writer, const char *text)
     size_t len = strlen(text);
 
     if (!ouro__http1_is_token(text, len))
-        fail(writer, -EINVAL);
-    put(writer, text, len);
+        ouro__http1_write_fail(writer, -EINVAL);
+    ouro__http1_write_body(writer, text, len);
 }
 
 /* --- lines ------------------------------------------------------------------------------- */
@@ -75,37 +52,40 @@ void ouro__http1_write_request_line(struct http1_writer *writer, const char *met
                                     const char *target, size_t target_len)
 {
     if (!ouro__url_target_is_valid(target, target_len))
-        fail(writer, -EINVAL);
+        ouro__http1_write_fail(writer, -EINVAL);
     put_token(writer, method);
-    put_text(writer, !target_len || target[0] == '?' ? " /" : " ");
-    put(writer, target, target_len);
-    put_text(writer, " HTTP/1.1\r\n");
+    ouro__http1_write_text(writer, !target_len || target[0] == '?' ? " /" : " ");
+    ouro__http1_write_body(writer, target, target_len);
+    ouro__http1_write_text(writer, " HTTP/1.1\r\n");
 }
 
 void ouro__http1_write_status_line(struct http1_writer *writer, int status, const char *reason)
 {
-    char code[] = {(char) ('0' + status / 100 % 10), (char) ('0' + status / 10 % 10),
-                   (char) ('0' + status % 10), ' '};
+    unsigned code = (unsigned) status;
+    char start[] = "HTTP/1.1 000 ";
 
     if (status < 100 || status > 999) {
-        fail(writer, -EINVAL);
+        ouro__http1_write_fail(writer, -EINVAL);
         return;
     }
-    if (!reason)
-        reason = ouro__http1_reason(status);
-    put(writer, "HTTP/1.1 ", 9);
-    put(writer, code, sizeof(code));
-    put_value(writer, reason, strlen(reason));
-    put(writer, "\r\n", 2);
+    start[9] = (char) ('0' + code / 100);
+    start[10] = (char) ('0' + code / 10 % 10);
+    start[11] = (char) ('0' + code % 10);
+    ouro__http1_write_body(writer, start, sizeof(start) - 1);
+    if (reason)
+        ouro__http1_write_value(writer, reason, strlen(reason));
+    else
+        ouro__http1_write_text(writer, ouro__http1_reason(status));
+    ouro__http1_write_text(writer, "\r\n");
 }
 
 void ouro__http1_write_field_len(struct http1_writer *writer, const char *name, const char *value,
                                  size_t value_len)
 {
     put_token(writer, name);
-    put(writer, ": ", 2);
-    put_value(writer, value, value_len);
-    put(writer, "\r\n", 2);
+    ouro__http1_write_text(writer, ": ");
+    ouro__http1_write_value(writer, value, value_len);
+    ouro__http1_write_text(writer, "\r\n");
 }
 
 void ouro__http1_write_field(struct http1_writer *writer, const char *name, const char *value)
@@ -122,39 +102,31 @@ void ouro__http1_write_digits(struct http1_writer *writer, uint64_t value)
         digits[--at] = (char) ('0' + value % 10);
         value /= 10;
     } while (value);
-    put(writer, digits + at, sizeof(digits) - at);
+    ouro__http1_write_body(writer, digits + at, sizeof(digits) - at);
 }
 
 void ouro__http1_write_number(struct http1_writer *writer, const char *name, uint64_t value)
 {
     put_token(writer, name);
-    put(writer, ": ", 2);
+    ouro__http1_write_text(writer, ": ");
     ouro__http1_write_digits(writer, value);
-    put(writer, "\r\n", 2);
+    ouro__http1_write_text(writer, "\r\n");
 }
 
 void ouro__http1_write_end(struct http1_writer *writer)
 {
-    put(writer, "\r\n", 2);
-}
-
-void ouro__http1_write_body(struct http1_writer *writer, const void *data, size_t len)
-{
-    if (len)
-        put(writer, data, len);
+    ouro__http1_write_text(writer, "\r\n");
 }
 
 /* --- dates and reasons ------------------------------------------------------------------- */
 
-const char *ouro__http1_date_at(struct http1_date *date, time_t now)
+static void make_date(struct http1_date *date, time_t now)
 {
     static const char days[][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
     static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                      "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     struct tm tm;
 
-    if (now == date->second && date->text[0])
-        return date->text;
     /* Years beyond 9999 have no form in HTTP. */
     if (!gmtime_r(&now, &tm) || tm.tm_year > 9999 - 1900)
         (void) gmtime_r(&(time_t) {0}, &tm);
@@ -162,6 +134,12 @@ const char *ouro__http1_date_at(struct http1_date *date, time_t now)
                     days[tm.tm_wday], tm.tm_mday, months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour,
                     tm.tm_min, tm.tm_sec);
     date->second = now;
+}
+
+const char *ouro__http1_date_at(struct http1_date *date, time_t now)
+{
+    if (now != date->second || !date->text[0])
+        make_date(date, now);
     return date->text;
 }
 

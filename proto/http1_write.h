@@ -23,7 +23,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <time.h>
+
+#include "ouro_base.h"
 
 struct http1_writer {
     char *data;
@@ -33,6 +36,32 @@ struct http1_writer {
 };
 
 void ouro__http1_write_init(struct http1_writer *writer, char *buf, size_t capacity);
+
+/* The first error counts. */
+static inline void ouro__http1_write_fail(struct http1_writer *writer, int error)
+{
+    if (!writer->error)
+        writer->error = error;
+}
+
+/* Any bytes: behind the head, or what is known to be right. */
+static inline void ouro__http1_write_body(struct http1_writer *writer, const void *data, size_t len)
+{
+    if (writer->error || !len)
+        return;
+    if (len > writer->capacity - writer->len) {
+        ouro__http1_write_fail(writer, OURO_ELIMIT);
+        return;
+    }
+    memcpy(writer->data + writer->len, data, len);
+    writer->len += len;
+}
+
+/* The same for a text. (Inline, as the length of a constant is one then.) */
+static inline void ouro__http1_write_text(struct http1_writer *writer, const char *text)
+{
+    ouro__http1_write_body(writer, text, strlen(text));
+}
 
 /* A target that is empty, or begins with '?', gets a '/' in front. */
 void ouro__http1_write_request_line(struct http1_writer *writer, const char *method,
@@ -46,22 +75,24 @@ void ouro__http1_write_field_len(struct http1_writer *writer, const char *name, 
                                  size_t value_len);
 void ouro__http1_write_number(struct http1_writer *writer, const char *name, uint64_t value);
 
+/* A value alone: refused if it may not be one. */
+void ouro__http1_write_value(struct http1_writer *writer, const char *value, size_t len);
+
 /* A number alone, to be part of something. */
 void ouro__http1_write_digits(struct http1_writer *writer, uint64_t value);
 
 /* The empty line. */
 void ouro__http1_write_end(struct http1_writer *writer);
 
-/* Any bytes, behind the head. */
-void ouro__http1_write_body(struct http1_writer *writer, const void *data, size_t len);
-
 /* Whether it may be a value or a reason: visible characters, blanks, bytes of old charsets. */
 bool ouro__http1_is_value(const char *text, size_t len);
+
+#define HTTP1_DATE_LEN 29
 
 /* A date as a text, RFC 9110 §5.6.7, made once a second. Starts out zeroed. */
 struct http1_date {
     time_t second;
-    char text[32];
+    char text[32]; /* HTTP1_DATE_LEN bytes and a NUL */
 };
 
 /* Returns date->text, brought up to `now`. */

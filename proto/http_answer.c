@@ -31,10 +31,22 @@ static size_t head_size(const struct http_answer *answer)
            fields_size(answer->fields);
 }
 
+/* They were checked when they were added. */
 static void write_fields(struct http1_writer *writer, const struct http_answer_field *field)
 {
-    for (; field; field = field->next)
-        ouro__http1_write_field(writer, field->name, field->value);
+    for (; field; field = field->next) {
+        ouro__http1_write_text(writer, field->name);
+        ouro__http1_write_text(writer, ": ");
+        ouro__http1_write_text(writer, field->value);
+        ouro__http1_write_text(writer, "\r\n");
+    }
+}
+
+static void write_length(struct http1_writer *writer, uint64_t length)
+{
+    ouro__http1_write_text(writer, "Content-Length: ");
+    ouro__http1_write_digits(writer, length);
+    ouro__http1_write_text(writer, "\r\n");
 }
 
 /* RFC 9110 §8.6, RFC 9112 §6.1. A head is the same for HEAD and GET. */
@@ -44,9 +56,9 @@ static void write_framing(const struct http_connection *connection, struct http1
     if (answer->status == 204 || answer->status == 304)
         return;
     if (answer->length != HTTP_LENGTH_UNKNOWN)
-        ouro__http1_write_number(writer, "Content-Length", answer->length);
+        write_length(writer, answer->length);
     else if (connection->reader.parser.head.minor_version)
-        ouro__http1_write_field(writer, "Transfer-Encoding", "chunked");
+        ouro__http1_write_text(writer, "Transfer-Encoding: chunked\r\n");
 }
 
 static bool has_upgrade(const struct http_answer *answer)
@@ -66,35 +78,44 @@ static void write_persistence(const struct http_connection *connection, struct h
                               const struct http_answer *answer)
 {
     int64_t seconds = connection->server->options.idle_timeout_ns / OURO_SECOND;
-    struct http1_writer timeout;
-    char text[32];
 
     if (has_upgrade(answer)) { /* RFC 9110 §7.8: what could be changed to, see 426 */
-        ouro__http1_write_field(writer, "Connection",
-                                connection->keep_alive ? "upgrade" : "upgrade, close");
+        ouro__http1_write_text(writer, connection->keep_alive ? "Connection: upgrade\r\n"
+                                                              : "Connection: upgrade, close\r\n");
     } else if (!connection->keep_alive) {
-        ouro__http1_write_field(writer, "Connection", "close");
+        ouro__http1_write_text(writer, "Connection: close\r\n");
     } else if (connection->reader.parser.head.asks_keep_alive) {
-        ouro__http1_write_init(&timeout, text, sizeof(text));
-        ouro__http1_write_body(&timeout, "timeout=", 8);
-        ouro__http1_write_digits(&timeout, (uint64_t) seconds);
-        ouro__http1_write_field(writer, "Connection", "keep-alive");
-        ouro__http1_write_field_len(writer, "Keep-Alive", text, timeout.len);
+        ouro__http1_write_text(writer, "Connection: keep-alive\r\nKeep-Alive: timeout=");
+        ouro__http1_write_digits(writer, (uint64_t) seconds);
+        ouro__http1_write_text(writer, "\r\n");
     }
+}
+
+/* Its length is always the same. */
+static void write_date(struct http1_writer *writer, struct http1_date *date)
+{
+    ouro__http1_write_text(writer, "Date: ");
+    ouro__http1_write_body(writer, ouro__http1_date_at(date, time(NULL)), HTTP1_DATE_LEN);
+    ouro__http1_write_text(writer, "\r\n");
+}
+
+static void write_type(struct http1_writer *writer, const char *type)
+{
+    ouro__http1_write_text(writer, "Content-Type: ");
+    ouro__http1_write_value(writer, type, strlen(type));
+    ouro__http1_write_text(writer, "\r\n");
 }
 
 static void write_head(struct http_connection *connection, struct http1_writer *writer,
                        const struct http_answer *answer)
 {
-    struct http_server *server = connection->server;
-
     ouro__http1_write_status_line(writer, answer->status, NULL);
-    ouro__http1_write_field(writer, "Date", ouro__http1_date_at(&server->date, time(NULL)));
+    write_date(writer, &connection->server->date);
     if (answer->content_type)
-        ouro__http1_write_field(writer, "Content-Type", answer->content_type);
+        write_type(writer, answer->content_type);
     write_fields(writer, answer->fields);
     if (answer->status == 101) {
-        ouro__http1_write_field(writer, "Connection", "Upgrade");
+        ouro__http1_write_text(writer, "Connection: Upgrade\r\n");
     } else {
         write_framing(connection, writer, answer);
         write_persistence(connection, writer, answer);
@@ -110,7 +131,7 @@ static enum answer_framing framing_of(const struct http_connection *connection,
     const struct http1_head *request = &connection->reader.parser.head;
 
     if (answer->status == 204 || answer->status == 304 ||
-        (request->method && strcmp(request->method, "HEAD") == 0))
+        (request->method_len == 4 && memcmp(request->method, "HEAD", 4) == 0))
         return ANSWER_WITHOUT_BODY;
     if (answer->length != HTTP_LENGTH_UNKNOWN)
         return ANSWER_BY_LENGTH;
@@ -243,7 +264,7 @@ int ouro__http_answer_end(struct ouro_http_exchange *exchange,
     if (code)
         return code;
     ouro__http1_write_init(&writer, output->data + output->len, size);
-    ouro__http1_write_body(&writer, "0\r\n", 3);
+    ouro__http1_write_text(&writer, "0\r\n");
     write_fields(&writer, trailers);
     ouro__http1_write_end(&writer);
     ouro__http_output_add(output, writer.len);
