@@ -196,6 +196,32 @@ static int add_segment(struct url_path *path, const struct url_segment *segment,
     return 0;
 }
 
+static ssize_t decode_segment(const char *text, size_t len, char *buf)
+{
+    ssize_t decoded = ouro__url_decode(text, len, buf);
+
+    return decoded < 0 || is_safe_text(buf, (size_t) decoded) ? decoded : OURO_EURL;
+}
+
+/*
+ * Puts the segment that begins at `text` into `buf`. Returns its length there, and where it ends;
+ * or an error. Most need nothing but a copy.
+ */
+static ssize_t take_segment(const char *text, const char *end, char *buf, const char **ret_end)
+{
+    size_t len = char_span(text, (size_t) (end - text), CHAR_PLAIN);
+    const char *slash;
+
+    if (text + len == end || text[len] == '/') {
+        memcpy(buf, text, len);
+        *ret_end = text + len;
+        return (ssize_t) len;
+    }
+    slash = memchr(text + len, '/', (size_t) (end - text) - len);
+    *ret_end = slash ? slash : end;
+    return decode_segment(text, (size_t) (*ret_end - text), buf);
+}
+
 int ouro__url_split_path(const char *path, size_t len, char *buf, struct url_path *ret_path)
 {
     const char *end = path + len;
@@ -205,20 +231,17 @@ int ouro__url_split_path(const char *path, size_t len, char *buf, struct url_pat
         return OURO_EURL;
     /* `path` is at a slash; each segment's slash pays for the NUL that it needs in `buf`. */
     while (path < end) {
-        const char *slash = memchr(path + 1, '/', (size_t) (end - path - 1));
-        const char *next = slash ? slash : end;
-        ssize_t decoded = ouro__url_decode(path + 1, (size_t) (next - path - 1), buf);
+        ssize_t decoded = take_segment(path + 1, end, buf, &path);
         struct url_segment segment = {.text = buf, .len = (size_t) decoded};
         int code;
 
-        if (decoded < 0 || !is_safe_text(buf, segment.len))
+        if (decoded < 0)
             return OURO_EURL;
         buf[decoded] = '\0';
         buf += decoded + 1;
-        code = add_segment(ret_path, &segment, next == end);
+        code = add_segment(ret_path, &segment, path == end);
         if (code)
             return code;
-        path = next;
     }
     return 0;
 }
