@@ -504,7 +504,7 @@ int ouro__http1_parse_feed(struct http1_parser *parser, const char *data, size_t
     *ret_used = 0;
     if (parser->phase == FAILED)
         return parser->error;
-    if (parser->phase == LINE && scan_head(parser, data, len, ret_used))
+    if (parser->phase == LINE && len && scan_head(parser, data, len, ret_used))
         return check_head(parser);
     if (parser->phase == LINE)
         code = read_line(parser, data, len, ret_used);
@@ -572,6 +572,11 @@ bool ouro__http1_parse_has_begun(const struct http1_parser *parser)
 bool ouro__http1_parse_is_fresh(const struct http1_parser *parser)
 {
     return !ouro__http1_parse_has_begun(parser) && !parser->line_skipped;
+}
+
+bool ouro__http1_parse_is_complete(const struct http1_parser *parser)
+{
+    return parser->phase == DONE;
 }
 
 bool ouro__http1_parse_has_line(const struct http1_parser *parser)

@@ -106,6 +106,9 @@ bool ouro__http1_parse_has_begun(const struct http1_parser *parser);
 /* Whether the parser is as it was made: not even an empty line has come. */
 bool ouro__http1_parse_is_fresh(const struct http1_parser *parser);
 
+/* Whether the message's end has been read. */
+bool ouro__http1_parse_is_complete(const struct http1_parser *parser);
+
 /* Whether the start line is there, and parser.head has it; also when the rest has failed. */
 bool ouro__http1_parse_has_line(const struct http1_parser *parser);
 

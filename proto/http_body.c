@@ -18,7 +18,7 @@ void ouro__http_body_begin(struct http_connection *connection)
     const struct http1_head *head = &connection->reader.parser.head;
 
     connection->continue_due = head->expects_continue && head->framing != HTTP1_NO_BODY;
-    connection->body_ended = false;
+    connection->body_ended = ouro__http1_parse_is_complete(&connection->reader.parser);
     connection->body_read = 0;
     connection->body_waited_ns = 0;
     connection->body_error = 0;
