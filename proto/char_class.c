@@ -2,6 +2,7 @@
 /*
  * char_class.c - what each byte may be part of; see char_class.h
  */
+#include <endian.h>
 #include <string.h>
 
 #include "char_class.h"
@@ -34,14 +35,15 @@ const uint8_t ouro__char_classes[256] = {
 #define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
 
 /*
- * Whether one of eight bytes is below ' ', or 0x7f: subtracting borrows from a byte's top bit
- * where it had none to begin with. (It may blame a byte above the one that is meant.)
+ * The bytes below ' ' and 0x7f among eight, each by its top bit, the first one lowest: subtracting
+ * borrows from a top bit where it had none to begin with. (Above the first it may err.)
  */
-static bool has_stop(const char *text)
+static uint64_t stops_in(const char *text)
 {
     uint64_t word, delete;
 
     memcpy(&word, text, sizeof(word));
+    word = le64toh(word);
     delete = word ^ EACH(0x7f);
     return (((word - EACH(' ')) & ~word) | ((delete -EACH(1)) & ~delete)) & EACH(0x80);
 }
@@ -50,7 +52,13 @@ size_t ouro__char_value_span(const char *text, size_t len)
 {
     size_t i = 0;
 
-    while (len - i >= 8 && !has_stop(text + i))
-        i += 8;
+    while (len - i >= 8) {
+        uint64_t stops = stops_in(text + i);
+
+        i += stops ? (size_t) __builtin_ctzll(stops) / 8 : 8;
+        if (stops && text[i] != '\t')
+            return i;
+        i += stops != 0;
+    }
     return i + char_span(text + i, len - i, CHAR_VALUE);
 }

@@ -278,14 +278,22 @@ static int check_framing(struct http1_head *head, const struct census *census,
     return code;
 }
 
+static bool connection_has(const struct http1_head *head, const struct census *census,
+                           const char *token)
+{
+    const struct http1_field *field = first_of(census, CONNECTION);
+
+    if (census->repeated & BIT(CONNECTION))
+        return ouro__http1_head_has_token(head, "connection", token);
+    return field && ouro__http1_list_has_token(field->value, token);
+}
+
 /* RFC 9112 §9.3 */
 static void find_persistence(struct http1_head *head, const struct census *census)
 {
-    bool listed = census->seen & BIT(CONNECTION);
-    bool close = listed && ouro__http1_head_has_token(head, "connection", "close");
+    bool close = connection_has(head, census, "close");
 
-    head->asks_keep_alive =
-        listed && !close && ouro__http1_head_has_token(head, "connection", "keep-alive");
+    head->asks_keep_alive = !close && connection_has(head, census, "keep-alive");
     head->keep_alive = head->minor_version == 0 ? head->asks_keep_alive : !close;
 }
 
