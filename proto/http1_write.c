@@ -46,6 +46,80 @@ static void put_token(struct http1_writer *writer, const char *text)
     ouro__http1_write_body(writer, text, len);
 }
 
+/* --- reasons ----------------------------------------------------------------------------- */
+
+/* The IANA registry. */
+#define REASON(status, reason) {status, reason, "HTTP/1.1 " #status " " reason "\r\n"}
+static const struct reason {
+    int status;
+    const char *reason;
+    const char *line;
+} reasons[] = {
+    REASON(100, "Continue"),
+    REASON(101, "Switching Protocols"),
+    REASON(103, "Early Hints"),
+    REASON(200, "OK"),
+    REASON(201, "Created"),
+    REASON(202, "Accepted"),
+    REASON(203, "Non-Authoritative Information"),
+    REASON(204, "No Content"),
+    REASON(205, "Reset Content"),
+    REASON(206, "Partial Content"),
+    REASON(300, "Multiple Choices"),
+    REASON(301, "Moved Permanently"),
+    REASON(302, "Found"),
+    REASON(303, "See Other"),
+    REASON(304, "Not Modified"),
+    REASON(307, "Temporary Redirect"),
+    REASON(308, "Permanent Redirect"),
+    REASON(400, "Bad Request"),
+    REASON(401, "Unauthorized"),
+    REASON(403, "Forbidden"),
+    REASON(404, "Not Found"),
+    REASON(405, "Method Not Allowed"),
+    REASON(406, "Not Acceptable"),
+    REASON(408, "Request Timeout"),
+    REASON(409, "Conflict"),
+    REASON(410, "Gone"),
+    REASON(411, "Length Required"),
+    REASON(412, "Precondition Failed"),
+    REASON(413, "Content Too Large"),
+    REASON(414, "URI Too Long"),
+    REASON(415, "Unsupported Media Type"),
+    REASON(416, "Range Not Satisfiable"),
+    REASON(417, "Expectation Failed"),
+    REASON(421, "Misdirected Request"),
+    REASON(422, "Unprocessable Content"),
+    REASON(425, "Too Early"),
+    REASON(426, "Upgrade Required"),
+    REASON(428, "Precondition Required"),
+    REASON(429, "Too Many Requests"),
+    REASON(431, "Request Header Fields Too Large"),
+    REASON(451, "Unavailable For Legal Reasons"),
+    REASON(500, "Internal Server Error"),
+    REASON(501, "Not Implemented"),
+    REASON(502, "Bad Gateway"),
+    REASON(503, "Service Unavailable"),
+    REASON(504, "Gateway Timeout"),
+    REASON(505, "HTTP Version Not Supported"),
+};
+
+/* NULL: it has none. */
+static const struct reason *find_reason(int status)
+{
+    for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
+        if (reasons[i].status == status)
+            return &reasons[i];
+    return NULL;
+}
+
+const char *ouro__http1_reason(int status)
+{
+    const struct reason *registered = find_reason(status);
+
+    return registered ? registered->reason : "Unknown";
+}
+
 /* --- lines ------------------------------------------------------------------------------- */
 
 void ouro__http1_write_request_line(struct http1_writer *writer, const char *method,
@@ -61,21 +135,20 @@ void ouro__http1_write_request_line(struct http1_writer *writer, const char *met
 
 void ouro__http1_write_status_line(struct http1_writer *writer, int status, const char *reason)
 {
-    unsigned code = (unsigned) status;
-    char start[] = "HTTP/1.1 000 ";
+    const struct reason *registered = reason ? NULL : find_reason(status);
 
-    if (status < 100 || status > 999) {
-        ouro__http1_write_fail(writer, -EINVAL);
+    if (registered) {
+        ouro__http1_write_text(writer, registered->line);
         return;
     }
-    start[9] = (char) ('0' + code / 100);
-    start[10] = (char) ('0' + code / 10 % 10);
-    start[11] = (char) ('0' + code % 10);
-    ouro__http1_write_body(writer, start, sizeof(start) - 1);
-    if (reason)
-        ouro__http1_write_value(writer, reason, strlen(reason));
-    else
-        ouro__http1_write_text(writer, ouro__http1_reason(status));
+    if (status < 100 || status > 999)
+        ouro__http1_write_fail(writer, -EINVAL);
+    if (!reason)
+        reason = ouro__http1_reason(status);
+    ouro__http1_write_text(writer, "HTTP/1.1 ");
+    ouro__http1_write_digits(writer, (uint64_t) status);
+    ouro__http1_write_text(writer, " ");
+    ouro__http1_write_value(writer, reason, strlen(reason));
     ouro__http1_write_text(writer, "\r\n");
 }
 
@@ -118,7 +191,7 @@ void ouro__http1_write_end(struct http1_writer *writer)
     ouro__http1_write_text(writer, "\r\n");
 }
 
-/* --- dates and reasons ------------------------------------------------------------------- */
+/* --- dates ------------------------------------------------------------------------------- */
 
 static void make_date(struct http1_date *date, time_t now)
 {
@@ -141,66 +214,4 @@ const char *ouro__http1_date_at(struct http1_date *date, time_t now)
     if (now != date->second || !date->text[0])
         make_date(date, now);
     return date->text;
-}
-
-/* The IANA registry. */
-static const struct {
-    int status;
-    const char *reason;
-} reasons[] = {
-    {100, "Continue"},
-    {101, "Switching Protocols"},
-    {103, "Early Hints"},
-    {200, "OK"},
-    {201, "Created"},
-    {202, "Accepted"},
-    {203, "Non-Authoritative Information"},
-    {204, "No Content"},
-    {205, "Reset Content"},
-    {206, "Partial Content"},
-    {300, "Multiple Choices"},
-    {301, "Moved Permanently"},
-    {302, "Found"},
-    {303, "See Other"},
-    {304, "Not Modified"},
-    {307, "Temporary Redirect"},
-    {308, "Permanent Redirect"},
-    {400, "Bad Request"},
-    {401, "Unauthorized"},
-    {403, "Forbidden"},
-    {404, "Not Found"},
-    {405, "Method Not Allowed"},
-    {406, "Not Acceptable"},
-    {408, "Request Timeout"},
-    {409, "Conflict"},
-    {410, "Gone"},
-    {411, "Length Required"},
-    {412, "Precondition Failed"},
-    {413, "Content Too Large"},
-    {414, "URI Too Long"},
-    {415, "Unsupported Media Type"},
-    {416, "Range Not Satisfiable"},
-    {417, "Expectation Failed"},
-    {421, "Misdirected Request"},
-    {422, "Unprocessable Content"},
-    {425, "Too Early"},
-    {426, "Upgrade Required"},
-    {428, "Precondition Required"},
-    {429, "Too Many Requests"},
-    {431, "Request Header Fields Too Large"},
-    {451, "Unavailable For Legal Reasons"},
-    {500, "Internal Server Error"},
-    {501, "Not Implemented"},
-    {502, "Bad Gateway"},
-    {503, "Service Unavailable"},
-    {504, "Gateway Timeout"},
-    {505, "HTTP Version Not Supported"},
-};
-
-const char *ouro__http1_reason(int status)
-{
-    for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
-        if (reasons[i].status == status)
-            return reasons[i].reason;
-    return "Unknown";
 }
