@@ -140,6 +140,7 @@ PROTO_SOURCES = \
 	proto/dial.c \
 	proto/dns.c \
 	proto/form.c \
+	proto/format.c \
 	proto/http1_head.c \
 	proto/http1_parse.c \
 	proto/http1_reader.c \
@@ -258,6 +259,7 @@ TEST_SOURCES = \
 	tests/file_test.c \
 	tests/fork_test.c \
 	tests/form_test.c \
+	tests/format_test.c \
 	tests/future_test.c \
 	tests/gdb_test.c \
 	tests/group_test.c \
@@ -469,7 +471,7 @@ check: deps-check
 # (Of an array that begins on a cache line we keep a pointer into it: "possibly lost".)
 VALGRIND = valgrind -q --error-exitcode=1 --leak-check=full --errors-for-leak-kinds=definite \
 	--show-leak-kinds=definite --child-silent-after-fork=yes
-VALGRIND_SUITES = accept address channel char_class check cookie coro dispatcher error form future group http1_parse \
+VALGRIND_SUITES = accept address channel char_class check cookie coro dispatcher error form format future group http1_parse \
 	http1_write http_router list multipart ring_sim sync task timer timer_heap url utf8 wait_tasks
 check-valgrind: deps-test
 	+@$(SUBMAKE) $(TESTS)

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format.h"
 #include "http1_write.h"
 #include "http_exchange.h"
 #include "http_gzip.h"
@@ -228,24 +229,36 @@ struct formatted {
     ssize_t len;
 };
 
-static void format(struct formatted *formatted, const char *format_string, va_list args)
+static void format_at_length(struct formatted *formatted, const char *format, va_list args)
 {
     va_list again;
 
     va_copy(again, args);
-    formatted->text = formatted->small;
-    formatted->len = vsnprintf(formatted->small, sizeof(formatted->small), format_string, args);
+    formatted->len = vsnprintf(formatted->small, sizeof(formatted->small), format, args);
     if (formatted->len < 0) {
         formatted->text = NULL;
         formatted->len = -EINVAL;
     } else if ((size_t) formatted->len >= sizeof(formatted->small)) {
         formatted->text = malloc((size_t) formatted->len + 1);
         if (formatted->text)
-            (void) vsnprintf(formatted->text, (size_t) formatted->len + 1, format_string, again);
+            (void) vsnprintf(formatted->text, (size_t) formatted->len + 1, format, again);
         else
             formatted->len = -ENOMEM;
     }
     va_end(again);
+}
+
+static void format(struct formatted *formatted, const char *format_string, va_list args)
+{
+    va_list simply;
+
+    va_copy(simply, args);
+    formatted->text = formatted->small;
+    formatted->len =
+        ouro__format_simple(formatted->small, sizeof(formatted->small), format_string, simply);
+    va_end(simply);
+    if (formatted->len < 0)
+        format_at_length(formatted, format_string, args);
 }
 
 static void free_formatted(struct formatted *formatted)

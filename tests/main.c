@@ -59,6 +59,7 @@
     SUITE(file)             \
     SUITE(fork)             \
     SUITE(form)             \
+    SUITE(format)           \
     SUITE(gdb)              \
     SUITE(http1_parse)      \
     SUITE(http1_write)      \
