@@ -14,13 +14,16 @@
     ((c) == '!' || ((c) >= '#' && (c) <= '\'') || (c) == '*' || (c) == '+' || (c) == '-' || \
      (c) == '.' || (c) == '^' || (c) == '_' || (c) == '`' || (c) == '|' || (c) == '~')
 #define IS_HOST_SIGN(c) ((c) == '-' || (c) == '.' || (c) == '_' || (c) == '~')
+#define IS_ESCAPED(c) \
+    ((c) == '&' || (c) == '<' || (c) == '>' || (c) == '"' || (c) == '\'' || (c) == '\\')
 
-#define CLASSES(c)                                                    \
-    ((IS_ALNUM(c) || IS_TOKEN_SIGN(c) ? CHAR_TOKEN : 0) |             \
-     (IS_VISIBLE(c) && (c) != '#' && (c) != '\\' ? CHAR_TARGET : 0) | \
-     (((c) >= ' ' && (c) != 0x7f) || (c) == '\t' ? CHAR_VALUE : 0) |  \
-     (IS_ALNUM(c) || IS_HOST_SIGN(c) ? CHAR_HOST : 0) |               \
-     (IS_VISIBLE(c) && (c) != '/' && (c) != '%' && (c) != '\\' ? CHAR_PLAIN : 0))
+#define CLASSES(c)                                                                 \
+    ((IS_ALNUM(c) || IS_TOKEN_SIGN(c) ? CHAR_TOKEN : 0) |                          \
+     (IS_VISIBLE(c) && (c) != '#' && (c) != '\\' ? CHAR_TARGET : 0) |              \
+     (((c) >= ' ' && (c) != 0x7f) || (c) == '\t' ? CHAR_VALUE : 0) |               \
+     (IS_ALNUM(c) || IS_HOST_SIGN(c) ? CHAR_HOST : 0) |                            \
+     (IS_VISIBLE(c) && (c) != '/' && (c) != '%' && (c) != '\\' ? CHAR_PLAIN : 0) | \
+     ((IS_VISIBLE(c) || (c) == ' ') && !IS_ESCAPED(c) ? CHAR_UNESCAPED : 0))
 
 #define FOUR(c)    CLASSES(c), CLASSES((c) + 1), CLASSES((c) + 2), CLASSES((c) + 3)
 #define SIXTEEN(c) FOUR(c), FOUR((c) + 4), FOUR((c) + 8), FOUR((c) + 12)

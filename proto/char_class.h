@@ -12,11 +12,12 @@
 #include <stdint.h>
 
 enum char_class {
-    CHAR_TOKEN = 1 << 0,  /* RFC 9110 §5.6.2 */
-    CHAR_TARGET = 1 << 1, /* of a request: visible ASCII but '#' and '\' */
-    CHAR_VALUE = 1 << 2,  /* of a field: tabs, blanks, visible ASCII, bytes of old charsets */
-    CHAR_HOST = 1 << 3,   /* of a name: letters, digits, "-._~" */
-    CHAR_PLAIN = 1 << 4,  /* of a path's segment, where it needs neither decoding nor checks */
+    CHAR_TOKEN = 1 << 0,     /* RFC 9110 §5.6.2 */
+    CHAR_TARGET = 1 << 1,    /* of a request: visible ASCII but '#' and '\' */
+    CHAR_VALUE = 1 << 2,     /* of a field: tabs, blanks, visible ASCII, bytes of old charsets */
+    CHAR_HOST = 1 << 3,      /* of a name: letters, digits, "-._~" */
+    CHAR_PLAIN = 1 << 4,     /* of a path's segment, where it needs neither decoding nor checks */
+    CHAR_UNESCAPED = 1 << 5, /* of a text in HTML or JSON, where it stands for itself */
 };
 
 extern const uint8_t ouro__char_classes[256];

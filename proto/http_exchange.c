@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "char_class.h"
 #include "http1_write.h"
 #include "http_exchange.h"
 #include "http_gzip.h"
@@ -211,35 +212,55 @@ static const char *json_escape(const char **at, char buf[8])
     return buf;
 }
 
+/* How many bytes at `text` stand for themselves, whatever the language. */
+static size_t plain_span(const char *text)
+{
+    return char_span(text, SIZE_MAX, CHAR_UNESCAPED); /* which a NUL is not */
+}
+
 static size_t escaped_length(const char *text, escape_fn *fn)
 {
     size_t len = 0;
     char buf[8];
 
-    for (const char *at = text, *start = at; *at; start = at) {
-        const char *replacement = fn(&at, buf);
+    for (const char *at = text;;) {
+        const char *start = at + plain_span(at), *replacement;
 
+        len += (size_t) (start - at);
+        if (!*start)
+            return len;
+        at = start;
+        replacement = fn(&at, buf);
         len += replacement ? strlen(replacement) : (size_t) (at - start);
     }
-    return len;
+}
+
+/* Returns where the escaped text ends. */
+static char *write_escaped(char *end, const char *text, escape_fn *fn)
+{
+    char buf[8];
+
+    for (const char *at = text;;) {
+        const char *start = at + plain_span(at), *replacement;
+
+        end = mempcpy(end, at, (size_t) (start - at));
+        if (!*start)
+            return end;
+        at = start;
+        replacement = fn(&at, buf);
+        end = replacement ? stpcpy(end, replacement) : mempcpy(end, start, (size_t) (at - start));
+    }
 }
 
 static const char *escape(struct ouro_http_exchange *exchange, const char *text, escape_fn *fn)
 {
-    char *escaped, *end;
-    char buf[8];
+    char *escaped;
 
     if (!text)
         return NULL;
-    escaped = end = ouro__http_exchange_allocate(exchange, escaped_length(text, fn) + 1);
-    if (!escaped)
-        return NULL;
-    for (const char *at = text, *start = at; *at; start = at) {
-        const char *replacement = fn(&at, buf);
-
-        end = replacement ? stpcpy(end, replacement) : mempcpy(end, start, (size_t) (at - start));
-    }
-    *end = '\0';
+    escaped = ouro__http_exchange_allocate(exchange, escaped_length(text, fn) + 1);
+    if (escaped)
+        *write_escaped(escaped, text, fn) = '\0';
     return escaped;
 }
 

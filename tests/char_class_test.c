@@ -29,6 +29,8 @@ static void test_each_byte_is_in_its_classes(void)
         CU_ASSERT_EQUAL(char_is((char) c, CHAR_VALUE), is_value);
         CU_ASSERT_EQUAL(char_is((char) c, CHAR_HOST), is_alnum || is_in(c, "-._~"));
         CU_ASSERT_EQUAL(char_is((char) c, CHAR_PLAIN), is_visible && !is_in(c, "/%\\"));
+        CU_ASSERT_EQUAL(char_is((char) c, CHAR_UNESCAPED),
+                        (is_visible || c == ' ') && !is_in(c, "&<>\"'\\"));
     }
 }
 
