@@ -43,12 +43,11 @@ const uint8_t ouro__char_classes[256] = {
  */
 static uint64_t stops_in(const char *text)
 {
-    uint64_t word, delete;
+    uint64_t word;
 
     memcpy(&word, text, sizeof(word));
     word = le64toh(word);
-    delete = word ^ EACH(0x7f);
-    return (((word - EACH(' ')) & ~word) | ((delete -EACH(1)) & ~delete)) & EACH(0x80);
+    return ((word - EACH(' ')) | ((word ^ EACH(0x7f)) - EACH(1))) & ~word & EACH(0x80);
 }
 
 size_t ouro__char_value_span(const char *text, size_t len)
@@ -58,10 +57,14 @@ size_t ouro__char_value_span(const char *text, size_t len)
     while (len - i >= 8) {
         uint64_t stops = stops_in(text + i);
 
-        i += stops ? (size_t) __builtin_ctzll(stops) / 8 : 8;
-        if (stops && text[i] != '\t')
+        if (!stops) {
+            i += 8;
+            continue;
+        }
+        i += (size_t) __builtin_ctzll(stops) / 8;
+        if (text[i] != '\t')
             return i;
-        i += stops != 0;
+        i++;
     }
     return i + char_span(text + i, len - i, CHAR_VALUE);
 }

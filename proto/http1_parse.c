@@ -504,7 +504,9 @@ int ouro__http1_parse_feed(struct http1_parser *parser, const char *data, size_t
     *ret_used = 0;
     if (parser->phase == FAILED)
         return parser->error;
-    if (parser->phase == LINE && len && scan_head(parser, data, len, ret_used))
+    if (parser->phase == LINE && !len)
+        return HTTP1_MORE;
+    if (parser->phase == LINE && scan_head(parser, data, len, ret_used))
         return check_head(parser);
     if (parser->phase == LINE)
         code = read_line(parser, data, len, ret_used);
