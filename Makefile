@@ -113,6 +113,7 @@ ENGINE_SOURCES = \
 	engine/sim_unix_datagram.c \
 	engine/socket.c \
 	engine/socket_message.c \
+	engine/spin.c \
 	engine/stack.c \
 	engine/sync.c \
 	engine/task.c \
@@ -306,6 +307,7 @@ TEST_SOURCES = \
 	tests/signal_wait_test.c \
 	tests/signals_test.c \
 	tests/socket_test.c \
+	tests/spin_test.c \
 	tests/stack_test.c \
 	tests/stream_pair_test.c \
 	tests/stream_test.c \

@@ -38,6 +38,8 @@
 
 #define ROUNDS_PER_TURN 16
 
+#define LOOKS_PER_CLOCK 16 /* while spinning: about a microsecond */
+
 _Thread_local struct dispatcher *ouro__dispatcher;
 
 int ouro__dispatcher_init(struct dispatcher *self, const struct ring_config *config,
@@ -263,7 +265,7 @@ static int enter(struct dispatcher *self, bool wait, int64_t deadline)
  * Sleeps, unless a message comes at the last moment. Whether that is for ever is asked last:
  * from ouro__inbox_fall_asleep() on, who could change the answer wakes us.
  */
-static int submit_and_sleep(struct dispatcher *self, int64_t latest)
+static int enter_and_sleep(struct dispatcher *self, int64_t latest)
 {
     int64_t deadline = wait_deadline(self);
     int code;
@@ -275,6 +277,71 @@ static int submit_and_sleep(struct dispatcher *self, int64_t latest)
     else
         code = enter(self, true, deadline < latest ? deadline : latest);
     ouro__inbox_wake_up(self->inbox);
+    return code;
+}
+
+static inline void relax_cpu(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("isb");
+#endif
+}
+
+/* Looks until there is something to do, or the clock says `end`. Returns whether there is. */
+static bool look(struct dispatcher *self, int64_t end)
+{
+    do {
+        for (int i = 0; i < LOOKS_PER_CLOCK; i++) {
+            if (has_work(self) || ouro__ring_wants_enter(&self->ring))
+                return true;
+            relax_cpu();
+        }
+    } while (ouro__dispatcher_now(self) < end);
+    return false;
+}
+
+/*
+ * As long as it matters how far the next completion is, what there is to submit goes first, as it
+ * may be complete at once: that is no gap.
+ */
+static int look_and_sleep(struct dispatcher *self, int64_t latest)
+{
+    int64_t deadline = wait_deadline(self);
+    int64_t start, end;
+    int code = 0;
+
+    if (ouro__ring_unsubmitted(&self->ring) > 0)
+        code = enter(self, false, OURO_FOREVER);
+    if (code || has_work(self))
+        return code;
+    start = ouro__dispatcher_now(self);
+    end = start + self->spin.budget_ns;
+    if (latest < deadline)
+        deadline = latest;
+    if (ouro__spin_begin(&self->spin) &&
+        (look(self, end < deadline ? end : deadline) || self->noted_time >= deadline)) {
+        if (ouro__ring_wants_enter(&self->ring))
+            code = enter(self, false, OURO_FOREVER);
+        ouro__spin_hit(&self->spin, ouro__dispatcher_now(self) - start,
+                       ouro__ring_completed(&self->ring));
+        return code;
+    }
+    code = enter_and_sleep(self, latest);
+    ouro__spin_slept(&self->spin, ouro__dispatcher_now(self) - start,
+                     ouro__ring_completed(&self->ring));
+    return code;
+}
+
+static int submit_and_sleep(struct dispatcher *self, int64_t latest)
+{
+    int code;
+
+    if (ouro__spin_measures(&self->spin))
+        return look_and_sleep(self, latest);
+    code = enter_and_sleep(self, latest);
+    ouro__spin_passed(&self->spin, ouro__ring_completed(&self->ring));
     return code;
 }
 

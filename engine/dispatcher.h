@@ -13,6 +13,7 @@
 #include "list.h"
 #include "op.h"
 #include "ring.h"
+#include "spin.h"
 #include "task.h"
 #include "task_table.h"
 #include "timer_heap.h"
@@ -34,6 +35,7 @@ struct dispatcher {
     uint64_t wakeup_count;
     int64_t noted_time; /* the clock as last read, at most a turn and a tick of the kernel ago */
     struct ring ring;
+    struct spin spin;
     struct timer_heap timers; /* by task index: the task's nearest deadline */
     struct task_table tasks;  /* of struct ouro_task */
     struct stack_pool *stacks;

@@ -115,6 +115,34 @@ static struct signal_wishes wishes_of(const struct ouro_loop *loop,
                                    .dump_on_sigusr1 = wants_dumps && is_first};
 }
 
+/* How long to look before sleeping. Time does not pass by looking on the simulated ring. */
+static int choose_spin(const struct ouro_run_options *options, int64_t *ret_ns)
+{
+    const char *spec = secure_getenv("OURO_SPIN");
+    int64_t ns = options->spin_ns ? options->spin_ns : SPIN_BUDGET_DEFAULT;
+
+    if (ns < 0)
+        ns = 0;
+    if (spec && *spec && ouro__watchdog_parse(spec, &ns))
+        return -EINVAL;
+    if (ns > SPIN_BUDGET_MAX)
+        return -EINVAL;
+    *ret_ns = ns;
+    return 0;
+}
+
+static int set_spin(struct ouro_loop *loop, const struct ouro_run_options *options)
+{
+    int64_t ns;
+    int code = choose_spin(options, &ns);
+
+    if (code)
+        (void) fprintf(stderr, "ouro: cannot start: a loop spins for 0 to 1ms (OURO_SPIN=50us)\n");
+    else if (!loop->dispatcher.ring.simulated)
+        ouro__spin_init(&loop->dispatcher.spin, ns);
+    return code;
+}
+
 /* A program runs without its watchdog rather than not at all. */
 static void watch_for_stalls(struct ouro_loop *loop, const struct ouro_run_options *options)
 {
@@ -152,7 +180,9 @@ int ouro__loop_open(struct ouro_loop *loop, ouro_task_fn *fn, void *arg,
     }
     loop->dispatcher.buffer_count = options->buffer_count;
     loop->dispatcher.buffer_bytes = options->buffer_bytes;
-    code = start_main(loop, options->stack);
+    code = set_spin(loop, options);
+    if (!code)
+        code = start_main(loop, options->stack);
     if (code) {
         ouro__dispatcher_done(&loop->dispatcher);
         return code;

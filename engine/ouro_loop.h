@@ -32,6 +32,9 @@ struct ouro_run_options {
     bool dump_on_sigusr1;        /* SIGUSR1 lists all tasks on stderr; so does OURO_DUMP=1 */
     int64_t stall_limit;         /* ns; name a task on stderr that runs for so long without
                                     waiting; 0: off. OURO_STALL=50ms wins over it */
+    int64_t spin_ns;             /* how long to look for the next completion before sleeping, while
+                                    it is near as a rule, at most 1 ms; 0: 50 us; -1: never.
+                                    OURO_SPIN=50us wins over it (docs/performance.md) */
     unsigned shards;             /* loops, each on a thread of its own (ouro_shard.h); 0: one */
     unsigned buffer_count;       /* for leases (ouro_lease.h), a power of two up to 32768; 0: 256 */
     unsigned buffer_bytes;       /* of each, from 64 to 1048576; 0: 4096 */

@@ -30,6 +30,7 @@
     SUITE(hook)            \
     SUITE(list)            \
     SUITE(park)            \
+    SUITE(spin)            \
     SUITE(stack)           \
     SUITE(sync)            \
     SUITE(task)            \

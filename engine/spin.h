@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * spin.h - whether to look for the next completion for a while before sleeping
+ *
+ * A thread that sleeps takes some 25 to 30 us to come back (in a virtual machine), and 7 to 10 us
+ * of CPU. When the next completion is nearer than that, looking for it costs less than sleeping,
+ * and one connection gets three times the rate. When it is not, looking costs its whole length
+ * and gains nothing: so it has to be predicted.
+ *
+ *   gap      from running out of work to the next completion, on average. Gaps count as twice the
+ *            budget at most, so that a long one is soon forgotten.
+ *   probe    a gap that was slept through includes the time of waking up, and would keep the
+ *            average above the budget for ever. So every 64th time it is tried all the same, and
+ *            a success is believed at once.
+ *   batch    completions that a gap ends with, on average. When these are many the cost of a
+ *            wake-up is shared by all of them, and sleeping is cheap.
+ *
+ * No clock, no ring: the dispatcher tells what it sees.
+ */
+#ifndef OURO_SPIN_H
+#define OURO_SPIN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct spin {
+    int64_t budget_ns; /* how long to look at most; 0: never */
+    int64_t gap_ns;
+    unsigned batch; /* in 16ths */
+    unsigned slept; /* gaps since the last attempt */
+    bool is_probe;  /* the attempt that is under way */
+};
+
+#define SPIN_BUDGET_DEFAULT INT64_C(50000)
+#define SPIN_BUDGET_MAX     INT64_C(1000000)
+
+/* Starts out with gaps that are too long: a program that only ever sleeps pays for few probes. */
+void ouro__spin_init(struct spin *spin, int64_t budget_ns);
+
+/* There is nothing to do just now. Returns whether to look for up to budget_ns before sleeping. */
+bool ouro__spin_begin(struct spin *spin);
+
+/* A look that found something after `gap_ns`; `count` completions. */
+void ouro__spin_hit(struct spin *spin, int64_t gap_ns, unsigned count);
+
+/* A sleep, perhaps after a look in vain, that `count` completions ended after `gap_ns` in all. */
+void ouro__spin_slept(struct spin *spin, int64_t gap_ns, unsigned count);
+
+/* A sleep whose length nobody measured. */
+void ouro__spin_passed(struct spin *spin, unsigned count);
+
+/* Whether it matters how long gaps are: else nobody need look at the clock. */
+bool ouro__spin_measures(const struct spin *spin);
+
+#endif /* OURO_SPIN_H */

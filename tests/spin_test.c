@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/* spin_test.c - tests of engine/spin.c, without a clock: gaps are told */
+#include "spin.h"
+#include "test.h"
+
+#define BUDGET 50000
+
+/* `count` gaps of one length, as a dispatcher would tell them. Returns how many were looked for. */
+static unsigned pass(struct spin *spin, int64_t gap_ns, unsigned completions, unsigned count)
+{
+    unsigned looked = 0;
+
+    for (unsigned i = 0; i < count; i++) {
+        bool looks = ouro__spin_begin(spin);
+
+        looked += looks;
+        if (!ouro__spin_measures(spin))
+            ouro__spin_passed(spin, completions);
+        else if (looks && gap_ns < BUDGET)
+            ouro__spin_hit(spin, gap_ns, completions);
+        else /* with the time that it takes to wake up */
+            ouro__spin_slept(spin, gap_ns + 30000, completions);
+    }
+    return looked;
+}
+
+static void test_short_gaps_are_found_by_a_probe_and_then_looked_for(void)
+{
+    struct spin spin;
+
+    ouro__spin_init(&spin, BUDGET);
+    CU_ASSERT_EQUAL(pass(&spin, 25000, 1, 63), 0);
+    CU_ASSERT_EQUAL(pass(&spin, 25000, 1, 1000), 1000);
+}
+
+static void test_long_gaps_are_slept_through(void)
+{
+    struct spin spin;
+
+    ouro__spin_init(&spin, BUDGET);
+    CU_ASSERT_EQUAL(pass(&spin, 1000000, 1, 6400), 100); /* the probes */
+    (void) pass(&spin, 10000, 1, 200);
+    CU_ASSERT(pass(&spin, 1000000, 1, 64) <= 8); /* it learns from a few */
+    CU_ASSERT(pass(&spin, 1000000, 1, 6400) <= 100);
+}
+
+static void test_single_long_gap_is_soon_forgotten(void)
+{
+    struct spin spin;
+
+    ouro__spin_init(&spin, BUDGET);
+    (void) pass(&spin, 10000, 1, 200);
+    (void) pass(&spin, INT64_MAX / 2, 1, 1);
+    CU_ASSERT_EQUAL(pass(&spin, 10000, 1, 100), 100);
+}
+
+static void test_many_completions_at_a_time_are_waited_for_asleep(void)
+{
+    struct spin spin;
+
+    ouro__spin_init(&spin, BUDGET);
+    (void) pass(&spin, 10000, 1, 200);
+    (void) pass(&spin, 10000, 20, 10);
+    CU_ASSERT(!ouro__spin_measures(&spin));
+    CU_ASSERT_EQUAL(pass(&spin, 10000, 20, 1000), 0);
+    (void) pass(&spin, 10000, 1, 100); /* only one again */
+    CU_ASSERT_EQUAL(pass(&spin, 10000, 1, 100), 100);
+}
+
+static void test_no_budget_is_never(void)
+{
+    struct spin spin;
+
+    ouro__spin_init(&spin, 0);
+    CU_ASSERT_EQUAL(pass(&spin, 0, 1, 1000), 0);
+    CU_ASSERT(!ouro__spin_measures(&spin));
+}
+
+const struct test spin_tests[] = {TEST(test_short_gaps_are_found_by_a_probe_and_then_looked_for),
+                                  TEST(test_long_gaps_are_slept_through),
+                                  TEST(test_single_long_gap_is_soon_forgotten),
+                                  TEST(test_many_completions_at_a_time_are_waited_for_asleep),
+                                  TEST(test_no_budget_is_never),
+                                  TEST_END};
