@@ -152,16 +152,23 @@ static const char *parse(const char *input, size_t len, size_t cut)
     return transcript.text;
 }
 
+static char *guard(void)
+{
+    char *memory = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    CU_ASSERT_FATAL(memory != MAP_FAILED);
+    CU_ASSERT_FATAL(mprotect(memory + 2 * PAGE, PAGE, PROT_NONE) == 0);
+    guarded_end = memory + 2 * PAGE;
+    return memory;
+}
+
 /* Whatever way the input comes, the transcript is `expected`. */
 static void check_bytes(const char *input, size_t len, const char *expected)
 {
-    char *memory = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *memory = guard();
     bool good;
 
-    CU_ASSERT_FATAL(memory != MAP_FAILED && len <= 2 * PAGE);
-    CU_ASSERT_FATAL(mprotect(memory + 2 * PAGE, PAGE, PROT_NONE) == 0);
-    guarded_end = memory + 2 * PAGE;
-
+    CU_ASSERT_FATAL(len <= 2 * PAGE);
     good = strcmp(parse(input, len, WHOLE), expected) == 0;
     if (!good)
         fprintf(stderr, "input:    %s\nexpected: %s\nfound:    %s\n", input, expected,
@@ -722,6 +729,73 @@ static void test_truncated_responses_are_noticed(void)
           "HTTP/1.1 200 OK chunked [Transfer-Encoding=chunked] {atruncated");
 }
 
+/* --- a head in one piece ----------------------------------------------------------------- */
+
+/* Such a head is for http1_scan.c, and the same in pieces for llhttp: is there a difference? */
+static bool is_same_in_pieces(const char *input, size_t len)
+{
+    char whole[512];
+
+    (void) snprintf(whole, sizeof(whole), "%s", parse(input, len, WHOLE));
+    if (strcmp(parse(input, len, SINGLY), whole) == 0)
+        return true;
+    fprintf(stderr, "input:     %.*s\nwhole:     %s\nin pieces: %s\n", (int) len, input, whole,
+            transcript.text);
+    return false;
+}
+
+static const char one_piece[] = "GET /a?b=c HTTP/1.1\r\nHost: x:80\r\nA:\t b\tcdefghij \t\r\n"
+                                "Connection: close\r\nUpgrade:h2c\r\nempty:\r\n\r\n";
+
+/* Each byte, in place of each one and in front of it; and each one missing. */
+static void test_no_byte_makes_a_difference_to_a_head_in_one_piece(void)
+{
+    const size_t len = sizeof(one_piece) - 1;
+    char *memory = guard(), input[sizeof(one_piece) + 1];
+    bool same = true;
+
+    set_up(HTTP1_REQUEST);
+    for (size_t at = 0; at < len && same; at++) {
+        for (int c = 0; c < 256 && same; c++) {
+            memcpy(input, one_piece, len);
+            input[at] = (char) c;
+            same = is_same_in_pieces(input, len);
+            memcpy(input + at + 1, one_piece + at, len - at);
+            same = same && is_same_in_pieces(input, len + 1);
+        }
+        memcpy(input, one_piece, len);
+        memcpy(input + at, one_piece + at + 1, len - at - 1);
+        same = same && is_same_in_pieces(input, len - 1);
+    }
+    CU_ASSERT(same);
+    (void) munmap(memory, 3 * PAGE);
+}
+
+static void test_no_limit_makes_a_difference_to_a_head_in_one_piece(void)
+{
+    const size_t len = sizeof(one_piece) - 1;
+    char *memory = guard();
+
+    set_up(HTTP1_REQUEST);
+    for (size_t size = 8; size < len + 8; size++) {
+        setup.memory.text_size = size;
+        CU_ASSERT(is_same_in_pieces(one_piece, len));
+    }
+    for (size_t max = 1; max < 32; max++) {
+        set_up(HTTP1_REQUEST);
+        setup.memory.line_max = max;
+        CU_ASSERT(is_same_in_pieces(one_piece, len));
+    }
+    for (unsigned max = 0; max < 8; max++) {
+        set_up(HTTP1_REQUEST);
+        setup.memory.field_max = max;
+        CU_ASSERT(is_same_in_pieces(one_piece, len));
+    }
+    (void) munmap(memory, 3 * PAGE);
+}
+
+/* --- the head for its reader ------------------------------------------------------------- */
+
 /* What a client shows while the head is still on its way. */
 static void test_fields_can_be_read_as_they_come(void)
 {
@@ -791,6 +865,8 @@ const struct test http1_parse_tests[] = {
     TEST(test_some_responses_have_no_body_whatever_they_say),
     TEST(test_garbage_is_no_response),
     TEST(test_truncated_responses_are_noticed),
+    TEST(test_no_byte_makes_a_difference_to_a_head_in_one_piece),
+    TEST(test_no_limit_makes_a_difference_to_a_head_in_one_piece),
     TEST(test_fields_can_be_read_as_they_come),
     TEST(test_fields_are_found_by_name_in_any_case),
     TEST_END,
