@@ -302,6 +302,12 @@ static bool look(struct dispatcher *self, int64_t end)
     return false;
 }
 
+/* What has ended a sleep, or a look: the first completion, a deadline, or a message. */
+static uint64_t gap_ender(const struct dispatcher *self)
+{
+    return ouro__ring_completed(&self->ring) ? ouro__ring_peek(&self->ring)->user_data : 0;
+}
+
 /*
  * As long as it matters how far the next completion is, what there is to submit goes first, as it
  * may be complete at once: that is no gap.
@@ -324,13 +330,11 @@ static int look_and_sleep(struct dispatcher *self, int64_t latest)
         (look(self, end < deadline ? end : deadline) || self->noted_time >= deadline)) {
         if (ouro__ring_wants_enter(&self->ring))
             code = enter(self, false, OURO_FOREVER);
-        ouro__spin_hit(&self->spin, ouro__dispatcher_now(self) - start,
-                       ouro__ring_completed(&self->ring));
+        ouro__spin_hit(&self->spin, ouro__dispatcher_now(self) - start, gap_ender(self));
         return code;
     }
     code = enter_and_sleep(self, latest);
-    ouro__spin_slept(&self->spin, ouro__dispatcher_now(self) - start,
-                     ouro__ring_completed(&self->ring));
+    ouro__spin_slept(&self->spin, ouro__dispatcher_now(self) - start, gap_ender(self));
     return code;
 }
 
@@ -341,7 +345,7 @@ static int submit_and_sleep(struct dispatcher *self, int64_t latest)
     if (ouro__spin_measures(&self->spin))
         return look_and_sleep(self, latest);
     code = enter_and_sleep(self, latest);
-    ouro__spin_passed(&self->spin, ouro__ring_completed(&self->ring));
+    ouro__spin_passed(&self->spin, gap_ender(self));
     return code;
 }
 

@@ -2,19 +2,19 @@
 /* spin.c - see spin.h */
 #include "spin.h"
 
-#define WEIGHT_SHIFT   3 /* each new gap or batch counts for an eighth */
+#define WEIGHT_SHIFT   3 /* each new gap or ender counts for an eighth */
 #define PROBE_INTERVAL 64
-#define BATCH_UNIT     16
-#define BATCH_MAX      (3 * BATCH_UNIT) /* a request by itself is two: its bytes, and its answer out */
+#define ALWAYS         256
+#define KNOWN_MIN      160
 
 void ouro__spin_init(struct spin *spin, int64_t budget_ns)
 {
-    *spin = (struct spin) {.budget_ns = budget_ns, .gap_ns = 2 * budget_ns, .batch = BATCH_UNIT};
+    *spin = (struct spin) {.budget_ns = budget_ns, .gap_ns = 2 * budget_ns, .known = ALWAYS};
 }
 
 bool ouro__spin_measures(const struct spin *spin)
 {
-    return spin->budget_ns && spin->batch <= BATCH_MAX;
+    return spin->budget_ns && spin->known >= KNOWN_MIN;
 }
 
 bool ouro__spin_begin(struct spin *spin)
@@ -30,15 +30,20 @@ bool ouro__spin_begin(struct spin *spin)
     return spin->is_probe;
 }
 
-static void count_batch(struct spin *spin, unsigned count)
+static void note_ender(struct spin *spin, uint64_t ender)
 {
-    int sixteenths = (int) (count < 1024 ? count : 1024) * BATCH_UNIT;
+    bool is_known = ender == spin->enders[0] || ender == spin->enders[1];
 
-    spin->batch =
-        (unsigned) ((int) spin->batch + (sixteenths - (int) spin->batch) / (1 << WEIGHT_SHIFT));
+    spin->known -= spin->known >> WEIGHT_SHIFT;
+    if (is_known)
+        spin->known += ALWAYS >> WEIGHT_SHIFT;
+    if (ender != spin->enders[0]) {
+        spin->enders[1] = spin->enders[0];
+        spin->enders[0] = ender;
+    }
 }
 
-static void count_gap(struct spin *spin, int64_t gap_ns)
+static void note_gap(struct spin *spin, int64_t gap_ns)
 {
     int64_t gap_max = 2 * spin->budget_ns;
 
@@ -47,23 +52,23 @@ static void count_gap(struct spin *spin, int64_t gap_ns)
     spin->gap_ns += (gap_ns - spin->gap_ns) / (1 << WEIGHT_SHIFT);
 }
 
-void ouro__spin_hit(struct spin *spin, int64_t gap_ns, unsigned count)
+void ouro__spin_hit(struct spin *spin, int64_t gap_ns, uint64_t ender)
 {
     if (spin->is_probe)
         spin->gap_ns = gap_ns;
     else
-        count_gap(spin, gap_ns);
-    count_batch(spin, count);
+        note_gap(spin, gap_ns);
+    note_ender(spin, ender);
 }
 
-void ouro__spin_passed(struct spin *spin, unsigned count)
+void ouro__spin_passed(struct spin *spin, uint64_t ender)
 {
     if (spin->budget_ns)
-        count_batch(spin, count);
+        note_ender(spin, ender);
 }
 
-void ouro__spin_slept(struct spin *spin, int64_t gap_ns, unsigned count)
+void ouro__spin_slept(struct spin *spin, int64_t gap_ns, uint64_t ender)
 {
-    count_gap(spin, gap_ns);
-    count_batch(spin, count);
+    note_gap(spin, gap_ns);
+    note_ender(spin, ender);
 }
