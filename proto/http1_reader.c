@@ -14,6 +14,18 @@ void ouro__http1_reader_init(struct http1_reader *reader, struct ouro_stream *st
     ouro__http1_parse_init(&reader->parser, kind, memory);
 }
 
+/* Bytes of body are not used up before somebody takes them. */
+static int feed(struct http1_reader *reader, const char *data, size_t len, size_t *ret_used)
+{
+    int event = ouro__http1_parse_feed(&reader->parser, data, len, ret_used);
+
+    if (event == HTTP1_BODY) {
+        reader->body_pending = reader->parser.body_len;
+        *ret_used -= reader->body_pending;
+    }
+    return event;
+}
+
 int ouro__http1_reader_step(struct http1_reader *reader)
 {
     const char *data;
@@ -23,14 +35,27 @@ int ouro__http1_reader_step(struct http1_reader *reader)
 
     if (len < 0)
         return (int) len;
-    event = ouro__http1_parse_feed(&reader->parser, data, (size_t) len, &used);
-    if (event == HTTP1_BODY) {
-        reader->body_pending = reader->parser.body_len;
-        used -= reader->body_pending;
-    }
+    event = feed(reader, data, (size_t) len, &used);
     if (event >= 0)
         ouro_stream_consume(reader->stream, used);
     return event;
+}
+
+int ouro__http1_reader_receive(struct http1_reader *reader, struct ouro_receiver *receiver,
+                               int *ret_event)
+{
+    struct ouro_lease lease;
+    ssize_t len = ouro_receiver_next(receiver, &lease);
+    size_t used;
+    int code = 0;
+
+    if (len <= 0)
+        return (int) len;
+    *ret_event = feed(reader, lease.data, (size_t) len, &used);
+    if (*ret_event >= 0 && used < (size_t) len)
+        code = ouro_stream_append(reader->stream, lease.data + used, (size_t) len - used);
+    ouro_lease_release(&lease);
+    return code ? code : 1;
 }
 
 int ouro__http1_reader_fill(struct http1_reader *reader)

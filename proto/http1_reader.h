@@ -9,6 +9,7 @@
 #define OURO_HTTP1_READER_H
 
 #include "http1_parse.h"
+#include "ouro_lease.h"
 #include "ouro_stream.h"
 
 struct http1_reader {
@@ -26,6 +27,14 @@ void ouro__http1_reader_init(struct http1_reader *reader, struct ouro_stream *st
  * ouro__http1_parse_feed().
  */
 int ouro__http1_reader_step(struct http1_reader *reader);
+
+/*
+ * Lets the parser have, in place, what a receiver of the stream's has got next; waits if that is
+ * nothing yet. There is nothing buffered before, and afterwards what the parser has left.
+ * Sets `*ret_event` as ouro__http1_reader_step(). Returns as ouro__http1_reader_fill().
+ */
+OURO_TASK int ouro__http1_reader_receive(struct http1_reader *reader,
+                                         struct ouro_receiver *receiver, int *ret_event);
 
 /* Waits for more bytes than are buffered. Returns 1; 0 at the end of the stream; or an error. */
 OURO_TASK int ouro__http1_reader_fill(struct http1_reader *reader);

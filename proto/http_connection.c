@@ -94,10 +94,14 @@ static bool may_park(const struct http_connection *connection)
            (ouro__http_output_may_post(&connection->output) || !connection->output.len);
 }
 
-/* Bytes, the end or an error, that can be read without waiting. */
+/*
+ * Whether the socket has something that can be read without waiting. (The embedded stream then has
+ * nothing of its own: it reads by way of the same receiver, and keeps no rest.)
+ */
 static bool has_input(const struct http_connection *connection)
 {
-    return connection->socket && ouro_receiver_is_ready(&connection->socket->receiver);
+    return connection->socket && ouro_receiver_is_ready(&connection->socket->receiver) &&
+           !connection->own.rest.len;
 }
 
 /* Returns 1 when there are more bytes; 0 when the connection ends, or parks; or an error. */
@@ -108,11 +112,6 @@ static int wait_for_head(struct http_connection *connection)
 
     if (!has_begun)
         connection->head_deadline = connection->request_deadline = 0; /* an empty line at most */
-    if (!has_begun && has_input(connection) && !connection->is_closing) {
-        code = ouro__http1_reader_fill(&connection->reader);
-        connection->peer_done = !code;
-        return code;
-    }
     if (may_park(connection)) {
         connection->is_parking = true;
         return 0;
@@ -127,15 +126,34 @@ static int wait_for_head(struct http_connection *connection)
     return code ? code : OURO_EEOF;
 }
 
+/* One step towards a head, by what is there or comes. Returns as wait_for_head(). */
+static int read_on(struct http_connection *connection, int *ret_event)
+{
+    struct http1_reader *reader = &connection->reader;
+    int code;
+
+    *ret_event = HTTP1_MORE;
+    if (ouro_stream_buffered(connection->stream)) {
+        *ret_event = ouro__http1_reader_step(reader);
+        return 1;
+    }
+    if (!has_input(connection) || connection->is_closing)
+        return wait_for_head(connection);
+    code = ouro__http1_reader_receive(reader, &connection->socket->receiver, ret_event);
+    connection->peer_done = !code;
+    return code || !ouro__http1_parse_has_begun(&reader->parser) ? code : OURO_EEOF;
+}
+
 /* Returns HTTP1_HEAD; 0 when the connection ends; or an error. */
 static int read_head(struct http_connection *connection)
 {
-    int event, code = 1;
+    int event, code;
 
     connection->head_deadline = connection->request_deadline = 0;
-    while ((event = ouro__http1_reader_step(&connection->reader)) == HTTP1_MORE && code > 0)
-        code = wait_for_head(connection);
-    return event == HTTP1_MORE ? code : event;
+    do
+        code = read_on(connection, &event);
+    while (event == HTTP1_MORE && code > 0);
+    return event == HTTP1_MORE || code < 0 ? code : event;
 }
 
 /* --- an exchange ------------------------------------------------------------------------- */
