@@ -172,7 +172,8 @@ static int park(struct acceptor *self, const struct wait_kind *kind)
 
 /* --- calls --------------------------------------------------------------------------------- */
 
-static const struct source_ops source_ops = {.complete = complete, .prepare = prepare};
+static const struct source_ops source_ops = {
+    .has_many_peers = true, .complete = complete, .prepare = prepare};
 
 /* Whether other shards may be listening on the same socket: the first would get everything. */
 static bool may_be_shared(int listen_fd)

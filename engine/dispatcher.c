@@ -302,10 +302,18 @@ static bool look(struct dispatcher *self, int64_t end)
     return false;
 }
 
-/* What has ended a sleep, or a look: the first completion, a deadline, or a message. */
+/*
+ * What has ended a sleep, or a look: the first completion; or 0, a deadline or a message. A new
+ * connection is always somebody else.
+ */
 static uint64_t gap_ender(const struct dispatcher *self)
 {
-    return ouro__ring_completed(&self->ring) ? ouro__ring_peek(&self->ring)->user_data : 0;
+    uint64_t user_data;
+
+    if (!ouro__ring_completed(&self->ring))
+        return 0;
+    user_data = ouro__ring_peek(&self->ring)->user_data;
+    return ouro__op_has_many_peers(user_data) ? self->turn_count | 1ULL << 63 : user_data;
 }
 
 /*

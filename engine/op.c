@@ -374,6 +374,13 @@ void ouro__op_complete(struct dispatcher *dispatcher, uint64_t user_data, int32_
     }
 }
 
+bool ouro__op_has_many_peers(uint64_t user_data)
+{
+    const struct source *source = (const void *) (uintptr_t) (user_data & ~TAG_MASK);
+
+    return (user_data & TAG_MASK) == TAG_SOURCE && source->ops->has_many_peers;
+}
+
 /* --- waiting for room in the submission queue -------------------------------------------- */
 
 /* Takes the oldest node of `list` with an SQE for it; NULL when either is missing. */

@@ -201,6 +201,7 @@ extern const struct wait_kind ouro__op_cleanup_wait_kind;
  */
 struct source;
 struct source_ops {
+    bool has_many_peers; /* its completions are about different ones each time */
     void (*complete)(struct source *source, int32_t result, uint32_t cqe_flags);
     void (*prepare)(struct source *source, struct io_uring_sqe *sqe);
 };
@@ -220,6 +221,9 @@ void ouro__source_cancel(struct dispatcher *dispatcher, struct source *source);
 /* Hands a completion to its owner. */
 void ouro__op_complete(struct dispatcher *dispatcher, uint64_t user_data, int32_t result,
                        uint32_t cqe_flags);
+
+/* Whether the completion is of a source with many peers: that it comes again says nothing. */
+bool ouro__op_has_many_peers(uint64_t user_data);
 
 /* Moves staged operations and cancels into the submission queue as far as there is room. */
 void ouro__op_flush(struct dispatcher *dispatcher);

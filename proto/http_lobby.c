@@ -205,6 +205,7 @@ static void expire(struct http_socket *socket, int64_t now)
     socket->since = now;
 }
 
+/* Nobody's time is up before a whole limit has passed from then on. */
 static int wait_for_first(struct http_expiry *expiry)
 {
     int code;
@@ -213,7 +214,7 @@ static int wait_for_first(struct http_expiry *expiry)
     code = ouro_event_wait(&expiry->event);
     expiry->is_waiting = false;
     ouro_event_clear(&expiry->event);
-    return code;
+    return code ? code : ouro_sleep(expiry->timeout_ns);
 }
 
 /* While sockets come and go this sleeps until the time of one that may be gone by then. */
