@@ -198,6 +198,14 @@ OURO_API OURO_TASK void ouro_receiver_stop(struct ouro_receiver *receiver);
  */
 OURO_API OURO_TASK void ouro_receiver_done(struct ouro_receiver *receiver);
 
+/*
+ * ouro_receiver_close - the same, and close the socket: both in one trip to the kernel
+ *
+ * Context: task, may suspend; a clean-up call: it is never interrupted.
+ * Returns: as ouro_close().
+ */
+OURO_API OURO_TASK int ouro_receiver_close(struct ouro_receiver *receiver);
+
 OURO_END_DECLS
 
 #endif /* OURO_LEASE_H */

@@ -31,6 +31,7 @@
 #include "buffer_pool.h"
 #include "dispatcher.h"
 #include "ouro_lease.h"
+#include "ouro_socket.h"
 
 struct receiver {
     struct source source;
@@ -482,29 +483,57 @@ void ouro_receiver_unwatch(struct ouro_receiver *receiver)
         ouro__buffer_pool_leave(&self->waiter);
 }
 
-void ouro_receiver_stop(struct ouro_receiver *receiver)
+static void begin_to_stop(struct receiver *self)
 {
-    struct receiver *self = receiver_of(receiver);
-
-    ouro_receiver_unwatch(receiver);
+    ouro_receiver_unwatch((struct ouro_receiver *) (void *) self);
     CHECK(!self->wait && !is_in_line(self), "a receiver is stopped that a task waits for");
     if (!is_armed(self))
         return;
     cancel(self);
     self->is_stopping = true;
+}
+
+static void wait_for_stop(struct receiver *self)
+{
     if (is_armed(self))
         (void) park(self, &stop_kind, "ouro_receiver_stop() needs a task");
     self->is_stopping = false;
 }
 
-void ouro_receiver_done(struct ouro_receiver *receiver)
+void ouro_receiver_stop(struct ouro_receiver *receiver)
 {
-    struct receiver *self = receiver_of(receiver);
+    begin_to_stop(receiver_of(receiver));
+    wait_for_stop(receiver_of(receiver));
+}
+
+static void let_go(struct receiver *self)
+{
     struct list *node;
 
-    ouro_receiver_stop(receiver);
     while ((node = list_shift(&self->received)))
         ouro__buffer_pool_give(ouro__dispatcher->buffers, container_of(node, struct buffer, link));
     while ((node = list_shift(&self->leased)))
         container_of(node, struct buffer, link)->owner = NULL;
+}
+
+void ouro_receiver_done(struct ouro_receiver *receiver)
+{
+    ouro_receiver_stop(receiver);
+    let_go(receiver_of(receiver));
+}
+
+/*
+ * The kernel has both at once. It closes the socket itself when the operation lets go of it, so
+ * that it does not matter which of them it looks at first.
+ */
+int ouro_receiver_close(struct ouro_receiver *receiver)
+{
+    struct receiver *self = receiver_of(receiver);
+    int code;
+
+    begin_to_stop(self);
+    code = ouro_close(self->fd);
+    wait_for_stop(self);
+    let_go(self);
+    return code;
 }

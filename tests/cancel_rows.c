@@ -2211,6 +2211,21 @@ static int64_t call_receiver_done(struct scene *scene)
     return 0;
 }
 
+static int64_t call_receiver_close(struct scene *scene)
+{
+    CU_ASSERT_EQUAL(ouro_receiver_close(&scene->receiver), 0);
+    return 0;
+}
+
+/* The socket is closed, whatever happened: the peer hears the end. */
+static void check_receiver_closed(struct scene *scene)
+{
+    char byte;
+
+    CU_ASSERT(ouro_recv(scene->fds[1], &byte, 1, 0) <= 0);
+    CU_ASSERT_EQUAL(ouro_close(scene->fds[1]), 0);
+}
+
 static int64_t call_lease_copy(struct scene *scene)
 {
     struct ouro_lease lease;
@@ -2472,6 +2487,8 @@ const struct row rows[] = {
     {"ouro_read_exact", open_file, call_read_exact, NULL, check_file_read_exact, 0, NULL, NULL},
     {"ouro_read_file", open_file, call_read_file, NULL, close_file, 0, NULL, NULL},
     {"ouro_readv", open_file, call_readv, NULL, check_file_read, 0, NULL, NULL},
+    {"ouro_receiver_close", start_receiver, call_receiver_close, NULL, check_receiver_closed,
+     NEVER_INTERRUPTED, NULL, NULL},
     {"ouro_receiver_done", start_receiver, call_receiver_done, NULL, close_fds, NEVER_INTERRUPTED,
      NULL, NULL},
     {"ouro_receiver_next", open_receiver, call_receiver_next, send_pieces, check_receiver, 0, NULL,
