@@ -309,18 +309,33 @@ static void flush_briefly(struct http_connection *connection)
     (void) ouro_timeout_end(&limit);
 }
 
+/*
+ * RFC 9112 §9.6: a client that has said "close" sends no more. When its request has been read to
+ * the end, nothing is left that could make the close a reset.
+ */
+static bool has_heard_all(const struct http_connection *connection)
+{
+    const struct http1_head *head = &connection->reader.parser.head;
+
+    return connection->socket && ouro__http1_parse_is_complete(&connection->reader.parser) &&
+           !head->keep_alive && head->minor_version == 1 && head->form != HTTP1_AUTHORITY &&
+           !has_input(connection) && !ouro_stream_buffered(connection->stream);
+}
+
 static void finish(struct http_connection *connection)
 {
     if (!connection->is_closing && ouro_cancel_reason())
         connection->server->report.cut_off++;
     if (!connection->stream)
         return;
-    if (connection->exchange.progress != ABORTED && !connection->output.broken) {
+    if (connection->exchange.progress == ABORTED || connection->output.broken) {
+        flush_briefly(connection);
+        reset(connection);
+    } else if (has_heard_all(connection)) {
+        (void) ouro__http_output_flush(&connection->output);
+    } else {
         linger(connection);
-        return;
     }
-    flush_briefly(connection);
-    reset(connection);
 }
 
 /* --- handing over ------------------------------------------------------------------------ */

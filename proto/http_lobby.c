@@ -145,9 +145,10 @@ void ouro__http_lobby_leave(struct http_socket *socket, bool is_moved)
 {
     struct http_lobby *lobby = socket->lobby;
 
-    ouro_receiver_done(&socket->receiver);
-    if (!is_moved)
-        (void) ouro_close(socket->fd);
+    if (is_moved)
+        ouro_receiver_done(&socket->receiver);
+    else
+        (void) ouro_receiver_close(&socket->receiver);
     free(socket);
     if (--lobby->socket_count == 0)
         ouro_event_set(&lobby->empty);

@@ -141,7 +141,8 @@ static void say(struct talk *talk, const char *bytes, size_t len)
 {
     int code = len ? ouro_send_all(talk->fd, bytes, len, NULL) : 0;
 
-    if (code && !talk->broken)
+    /* Who talks on after "close" may find the server gone; the answer has to be there all the same. */
+    if (code && code != -EPIPE && !talk->broken)
         talk->broken = code;
 }
 
@@ -161,8 +162,10 @@ static void say_singly(struct talk *talk, const char *bytes, size_t len)
 
 static void say_no_more(struct talk *talk)
 {
-    if (!talk->broken)
-        talk->broken = ouro_shutdown(talk->fd, SHUT_WR);
+    int code = ouro_shutdown(talk->fd, SHUT_WR);
+
+    if (code != -ENOTCONN && !talk->broken)
+        talk->broken = code;
 }
 
 /* Takes what comes, until nothing has for that long. */
