@@ -38,6 +38,8 @@
 
 #define ROUNDS_PER_TURN 16
 
+#define TICK_MAX (20 * OURO_MILLISECOND)
+
 #define LOOKS_PER_CLOCK 16 /* while spinning: about a microsecond */
 
 _Thread_local struct dispatcher *ouro__dispatcher;
@@ -415,15 +417,24 @@ static void prefetch_timer_task(const struct dispatcher *self)
 }
 
 /*
- * Without deadlines nobody needs the exact time; 3 ns for that of the kernel's last tick is all
- * that "since about when" is worth. The simulated clock stands still without deadlines.
+ * Reads the clock, and returns whether `deadline` may have come. While that is far away nobody
+ * needs the exact time; 3 ns for that of the kernel's last tick (at most 10 ms ago), in place of
+ * 24, is all that "since about when" is worth. The simulated clock stands still without deadlines.
  */
-static void note_time(struct dispatcher *self)
+static bool note_time(struct dispatcher *self, int64_t deadline)
 {
     struct timespec now;
 
-    if (!self->ring.simulated && !clock_gettime(CLOCK_MONOTONIC_COARSE, &now))
+    if (self->ring.simulated) {
+        if (deadline != OURO_FOREVER)
+            (void) ouro__dispatcher_now(self);
+        return deadline <= self->noted_time;
+    }
+    if (!clock_gettime(CLOCK_MONOTONIC_COARSE, &now))
         self->noted_time = now.tv_sec * OURO_SECOND + now.tv_nsec;
+    if (deadline > self->noted_time + TICK_MAX)
+        return false;
+    return deadline <= ouro__dispatcher_now(self);
 }
 
 static void expire_deadlines(struct dispatcher *self)
@@ -431,11 +442,9 @@ static void expire_deadlines(struct dispatcher *self)
     uint32_t index;
     int64_t now;
 
-    if (wait_deadline(self) == OURO_FOREVER) {
-        note_time(self);
+    if (!note_time(self, wait_deadline(self)))
         return;
-    }
-    now = ouro__dispatcher_now(self);
+    now = self->noted_time;
     while (ouro__timer_heap_pop(&self->timers, now, &index)) {
         prefetch_timer_task(self);
         ouro__task_expire(self, ouro__task_table_slot(&self->tasks, index), now);

@@ -14,6 +14,7 @@
  *   SUBMIT_ALL                      one bad SQE does not hold up those behind it
  *   NO_SQARRAY (6.6)                one indirection less; liburing tries it by itself
  *   a registered ring fd            45 ns less per system call
+ *   ABS_TIMER (6.12)                a sleep has a deadline: no clock to be read for its length
  *   NO_IOWAIT (6.15)                sleeping here is not waiting for a disk
  */
 #include <dirent.h>
@@ -32,6 +33,9 @@
 
 #ifndef IORING_ENTER_NO_IOWAIT
 #define IORING_ENTER_NO_IOWAIT (1U << 7)
+#endif
+#ifndef IORING_ENTER_ABS_TIMER
+#define IORING_ENTER_ABS_TIMER (1U << 5)
 #endif
 #ifndef IORING_FEAT_NO_IOWAIT
 #define IORING_FEAT_NO_IOWAIT (1U << 17)
@@ -58,6 +62,8 @@
 struct uring {
     struct io_uring ring;
     unsigned enter_flags; /* of every io_uring_enter() */
+    int64_t seen_time;    /* the clock, when somebody last wanted to know it */
+    unsigned timer_flags; /* of every one with a deadline: IORING_ENTER_ABS_TIMER, or none */
 };
 
 static struct io_uring *io_uring_of(struct ring *ring)
@@ -69,11 +75,12 @@ static struct io_uring *io_uring_of(struct ring *ring)
 
 static int64_t uring_now(struct ring *ring)
 {
+    struct uring *self = ring->state;
     struct timespec now;
 
-    (void) ring;
     (void) clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * OURO_SECOND + now.tv_nsec;
+    self->seen_time = now.tv_sec * OURO_SECOND + now.tv_nsec;
+    return self->seen_time;
 }
 
 /* --- entering the kernel ------------------------------------------------------------------- */
@@ -90,11 +97,22 @@ static int enter(struct ring *ring, unsigned min_complete, unsigned flags, void 
     return code < 0 ? code : 0;
 }
 
+/* `time_ns` is a deadline, or what is left until it, depending on the kernel. */
+static int enter_for(struct ring *ring, int64_t time_ns)
+{
+    struct uring *self = ring->state;
+    struct __kernel_timespec timeout = {.tv_sec = time_ns / OURO_SECOND,
+                                        .tv_nsec = time_ns % OURO_SECOND};
+    struct io_uring_getevents_arg arg = {.ts = (uint64_t) (uintptr_t) &timeout};
+
+    return enter(ring, 1, IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG | self->timer_flags, &arg,
+                 sizeof(arg));
+}
+
 static int uring_enter(struct ring *ring, bool wait, int64_t deadline)
 {
-    struct __kernel_timespec timeout;
-    struct io_uring_getevents_arg arg = {.ts = (uint64_t) (uintptr_t) &timeout};
-    int64_t now, left;
+    const struct uring *self = ring->state;
+    int64_t now;
 
     atomic_store_explicit((_Atomic unsigned *) io_uring_of(ring)->sq.ktail, ring->sq_tail,
                           memory_order_release);
@@ -102,15 +120,14 @@ static int uring_enter(struct ring *ring, bool wait, int64_t deadline)
         return enter(ring, 0, IORING_ENTER_GETEVENTS, NULL, _NSIG / 8);
     if (deadline == OURO_FOREVER)
         return enter(ring, 1, IORING_ENTER_GETEVENTS, NULL, _NSIG / 8);
-    now = uring_now(ring);
+    if (self->timer_flags && deadline > self->seen_time + OURO_MILLISECOND)
+        return enter_for(ring, deadline);
+    now = uring_now(ring); /* a deadline that has passed, as near ones often have, needs no call */
     if (deadline <= now && ouro__ring_unsubmitted(ring) == 0 && !ouro__ring_wants_enter(ring))
         return -ETIME;
     if (deadline <= now)
         return enter(ring, 0, IORING_ENTER_GETEVENTS, NULL, _NSIG / 8);
-    left = deadline - now;
-    timeout.tv_sec = left / OURO_SECOND;
-    timeout.tv_nsec = left % OURO_SECOND;
-    return enter(ring, 1, IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, &arg, sizeof(arg));
+    return enter_for(ring, self->timer_flags ? deadline : deadline - now);
 }
 
 /* --- calls that never block ------------------------------------------------------------------ */
@@ -336,6 +353,13 @@ static void limit_workers(struct uring *self)
     (void) io_uring_register_iowq_max_workers(&self->ring, counts);
 }
 
+/* An enter() that asks for nothing: a flag that the kernel does not know gives -EINVAL. */
+static bool knows_deadlines(struct uring *self)
+{
+    return io_uring_enter2((unsigned) self->ring.enter_ring_fd, 0, 0,
+                           IORING_ENTER_ABS_TIMER | self->enter_flags, NULL, _NSIG / 8) >= 0;
+}
+
 static void publish(struct ring *ring, struct uring *self)
 {
     struct io_uring *uring = &self->ring;
@@ -439,6 +463,8 @@ int ouro__ring_uring_open(struct ring *ring, const struct ring_config *config,
     if (params.features & IORING_FEAT_NO_IOWAIT && may_use(config, 6, 15))
         self->enter_flags |= IORING_ENTER_NO_IOWAIT;
     limit_workers(self);
+    if (may_use(config, 6, 12) && knows_deadlines(self))
+        self->timer_flags = IORING_ENTER_ABS_TIMER;
     publish(ring, self);
     ring->mask_guard_madvise = !may_use(config, 6, 13);
     return 0;
