@@ -2,14 +2,17 @@
 /* spin.c - see spin.h */
 #include "spin.h"
 
-#define WEIGHT_SHIFT   3 /* each new gap or ender counts for an eighth */
-#define PROBE_INTERVAL 64
-#define ALWAYS         256
-#define KNOWN_MIN      160
+#define WEIGHT_SHIFT 3  /* each new gap or ender counts for an eighth */
+#define INTERVAL_MIN 64 /* gaps from probe to probe */
+#define INTERVAL_MAX 8192
+#define CALM         4096 /* hits in a row, and the CPU is ours again */
+#define ALWAYS       256
+#define KNOWN_MIN    160
 
 void ouro__spin_init(struct spin *spin, int64_t budget_ns)
 {
-    *spin = (struct spin) {.budget_ns = budget_ns, .gap_ns = 2 * budget_ns, .known = ALWAYS};
+    *spin = (struct spin) {
+        .budget_ns = budget_ns, .gap_ns = 2 * budget_ns, .known = ALWAYS, .interval = INTERVAL_MIN};
 }
 
 bool ouro__spin_measures(const struct spin *spin)
@@ -24,7 +27,7 @@ bool ouro__spin_begin(struct spin *spin)
         return false;
     if (spin->gap_ns < spin->budget_ns)
         return true;
-    spin->is_probe = ++spin->slept >= PROBE_INTERVAL;
+    spin->is_probe = ++spin->slept >= spin->interval;
     if (spin->is_probe)
         spin->slept = 0;
     return spin->is_probe;
@@ -52,13 +55,27 @@ static void note_gap(struct spin *spin, int64_t gap_ns)
     spin->gap_ns += (gap_ns - spin->gap_ns) / (1 << WEIGHT_SHIFT);
 }
 
+static void make_way(struct spin *spin)
+{
+    spin->gap_ns = 2 * spin->budget_ns;
+    spin->hits = 0;
+    if (spin->interval < INTERVAL_MAX)
+        spin->interval *= 2;
+}
+
 void ouro__spin_hit(struct spin *spin, int64_t gap_ns, uint64_t ender)
 {
+    note_ender(spin, ender);
+    if (gap_ns > 2 * spin->budget_ns) {
+        make_way(spin);
+        return;
+    }
+    if (++spin->hits == CALM)
+        spin->interval = INTERVAL_MIN;
     if (spin->is_probe)
         spin->gap_ns = gap_ns;
     else
         note_gap(spin, gap_ns);
-    note_ender(spin, ender);
 }
 
 void ouro__spin_passed(struct spin *spin, uint64_t ender)

@@ -373,13 +373,14 @@ static int sleep_and_wake(void *arg)
 static void test_no_wake_up_is_lost_in_200000_messages(void)
 {
     struct waking here = {.sleeper_count = 0};
+    struct ouro_run_options options = {.ring = test_kernel_ring(), .spin_ns = -1};
 
     if (!test_kernel_ring()) {
         TEST_SKIP("threads need the kernel's ring");
         return;
     }
     waking = &here;
-    CU_ASSERT_EQUAL(run_with(test_kernel_ring(), 0, sleep_and_wake, NULL), 0);
+    CU_ASSERT_EQUAL(ouro_run(sleep_and_wake, NULL, &options), 0);
     CU_ASSERT(atomic_load(&here.delivered_count) >= WAKE_UPS);
     CU_ASSERT(here.sleeper_count >= WAKE_UPS / 10);
 }

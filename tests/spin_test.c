@@ -72,6 +72,28 @@ static void test_many_busy_connections_are_waited_for_asleep(void)
     CU_ASSERT_EQUAL(pass(&spin, 10000, 1, 100), 100);
 }
 
+/* Every 1,000th look takes three milliseconds, as the CPU was somebody else's. */
+static void test_who_loses_the_cpu_looks_ever_more_seldom(void)
+{
+    struct spin spin;
+    unsigned looked = 0, lost = 0;
+
+    ouro__spin_init(&spin, BUDGET);
+    for (unsigned i = 0; i < 100000; i++) {
+        if (!ouro__spin_begin(&spin)) {
+            ouro__spin_slept(&spin, 40000 + BUDGET, 1);
+            continue;
+        }
+        looked++;
+        lost += looked % 1000 == 0;
+        ouro__spin_hit(&spin, looked % 1000 == 0 ? 3000000 : 5000, 1);
+    }
+    CU_ASSERT(lost > 5 && lost < 25);
+    (void) pass(&spin, 5000, 1, 2 * 8192 + 4096); /* alone again */
+    CU_ASSERT_EQUAL(pass(&spin, 5000, 1, 1000), 1000);
+    CU_ASSERT_EQUAL(spin.interval, 64);
+}
+
 static void test_no_budget_is_never(void)
 {
     struct spin spin;
@@ -85,5 +107,6 @@ const struct test spin_tests[] = {TEST(test_short_gaps_are_found_by_a_probe_and_
                                   TEST(test_long_gaps_are_slept_through),
                                   TEST(test_single_long_gap_is_soon_forgotten),
                                   TEST(test_many_busy_connections_are_waited_for_asleep),
+                                  TEST(test_who_loses_the_cpu_looks_ever_more_seldom),
                                   TEST(test_no_budget_is_never),
                                   TEST_END};
