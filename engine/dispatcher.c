@@ -369,6 +369,17 @@ static int submit_and_wait(struct dispatcher *self, int64_t latest)
     return enter(self, false, OURO_FOREVER);
 }
 
+/* What the completion after the next is about: with a thousand connections it is far away. */
+static inline void prefetch_ahead(const struct ring *ring)
+{
+    const struct io_uring_cqe *cqe = &ring->cqes[(*ring->cq_head + 2) & ring->cq_mask];
+    const char *owner = (const char *) (uintptr_t) (cqe->user_data & ~(uint64_t) 63);
+
+    __builtin_prefetch(owner);
+    __builtin_prefetch(owner + 64);
+    __builtin_prefetch(owner + 128);
+}
+
 static void reap(struct dispatcher *self)
 {
     unsigned count = ouro__ring_completed(&self->ring);
@@ -376,6 +387,8 @@ static void reap(struct dispatcher *self)
     self->cqe_count += count;
     for (; count > 0; count--) {
         struct io_uring_cqe cqe = *ouro__ring_peek(&self->ring);
+
+        prefetch_ahead(&self->ring);
 
         ouro__ring_pop(&self->ring);
         ouro__op_complete(self, cqe.user_data, cqe.res, cqe.flags);
