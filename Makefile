@@ -273,6 +273,7 @@ TEST_SOURCES = \
 	tests/http_client_test.c \
 	tests/http_content_test.c \
 	tests/http_date_test.c \
+	tests/http_lobby_test.c \
 	tests/http_memory_test.c \
 	tests/http_reply_test.c \
 	tests/http_request_test.c \

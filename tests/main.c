@@ -69,6 +69,7 @@
     SUITE(http_client)      \
     SUITE(http_content)     \
     SUITE(http_date)        \
+    SUITE(http_lobby)       \
     SUITE(http_memory)      \
     SUITE(http_reply)       \
     SUITE(http_request)     \
