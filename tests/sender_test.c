@@ -139,7 +139,7 @@ static int cancel_staged_ones(void *arg)
     make_pair(fds);
     for (int i = 0; i < 3; i++) {
         init(&sendings[i]);
-        ouro_sender_start(&sendings[i].sender, fds[0], "abc" + i, 1, tell);
+        ouro_sender_start(&sendings[i].sender, fds[0], &"abc"[i], 1, tell);
     }
     ouro_sender_cancel(&sendings[1].sender);
     for (int i = 0; i < 3; i++) {
