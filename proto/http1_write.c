@@ -168,14 +168,10 @@ void ouro__http1_write_field(struct http1_writer *writer, const char *name, cons
 
 void ouro__http1_write_digits(struct http1_writer *writer, uint64_t value)
 {
-    char digits[20];
-    size_t at = sizeof(digits);
+    char digits[HTTP1_DIGITS_MAX];
 
-    do {
-        digits[--at] = (char) ('0' + value % 10);
-        value /= 10;
-    } while (value);
-    ouro__http1_write_body(writer, digits + at, sizeof(digits) - at);
+    ouro__http1_write_body(writer, digits,
+                           (size_t) (ouro__http1_put_digits(digits, value) - digits));
 }
 
 void ouro__http1_write_number(struct http1_writer *writer, const char *name, uint64_t value)
@@ -214,4 +210,66 @@ const char *ouro__http1_date_at(struct http1_date *date, time_t now)
     if (now != date->second || !date->text[0])
         make_date(date, now);
     return date->text;
+}
+
+/* --- openings ---------------------------------------------------------------------------- */
+
+/* The length of the date is always the same. */
+static void write_date(struct http1_writer *writer, struct http1_date *date, time_t now)
+{
+    ouro__http1_write_text(writer, "Date: ");
+    ouro__http1_write_body(writer, ouro__http1_date_at(date, now), HTTP1_DATE_LEN);
+    ouro__http1_write_text(writer, "\r\n");
+}
+
+static void write_type(struct http1_writer *writer, const char *type, size_t len)
+{
+    ouro__http1_write_text(writer, "Content-Type: ");
+    ouro__http1_write_value(writer, type, len);
+    ouro__http1_write_text(writer, "\r\n");
+}
+
+/* The type is compared, not where it is: the caller may have put another one there. */
+static bool begins_alike(const struct http1_opening *opening, int status, const char *type,
+                         size_t type_len, time_t now)
+{
+    return opening->second == now && opening->status == status && opening->type_len == type_len &&
+           memcmp(opening->text + opening->len - 2 - type_len, type, type_len) == 0;
+}
+
+/* Keeps what has been written, if it is right and not too long. */
+static void remember(struct http1_opening *opening, const struct http1_writer *writer, size_t start)
+{
+    opening->len = writer->len - start;
+    if (writer->error || opening->len > sizeof(opening->text))
+        opening->status = 0;
+    else
+        memcpy(opening->text, writer->data + start, opening->len);
+}
+
+static void make_opening(struct http1_writer *writer, struct http1_opening *opening, int status,
+                         const char *type, size_t type_len, time_t now)
+{
+    size_t start = writer->len;
+
+    ouro__http1_write_status_line(writer, status, NULL);
+    write_date(writer, &opening->date, now);
+    if (!type)
+        return;
+    write_type(writer, type, type_len);
+    opening->second = now;
+    opening->status = status;
+    opening->type_len = type_len;
+    remember(opening, writer, start);
+}
+
+void ouro__http1_write_opening(struct http1_writer *writer, struct http1_opening *opening,
+                               int status, const char *type, time_t now)
+{
+    size_t type_len = type ? strlen(type) : 0;
+
+    if (type && begins_alike(opening, status, type, type_len, now))
+        ouro__http1_write_body(writer, opening->text, opening->len);
+    else
+        make_opening(writer, opening, status, type, type_len, now);
 }

@@ -78,6 +78,21 @@ void ouro__http1_write_number(struct http1_writer *writer, const char *name, uin
 /* A value alone: refused if it may not be one. */
 void ouro__http1_write_value(struct http1_writer *writer, const char *value, size_t len);
 
+#define HTTP1_DIGITS_MAX 20
+
+/* Puts the digits at `at`, where there is room for HTTP1_DIGITS_MAX. Returns where they end. */
+static inline char *ouro__http1_put_digits(char *at, uint64_t value)
+{
+    char *end = at + 1;
+
+    for (uint64_t rest = value; rest >= 10; rest /= 10)
+        end++;
+    for (at = end; value >= 10; value /= 10)
+        *--at = (char) ('0' + value % 10);
+    *--at = (char) ('0' + value);
+    return end;
+}
+
 /* A number alone, to be part of something. */
 void ouro__http1_write_digits(struct http1_writer *writer, uint64_t value);
 
@@ -97,6 +112,23 @@ struct http1_date {
 
 /* Returns date->text, brought up to `now`. */
 const char *ouro__http1_date_at(struct http1_date *date, time_t now);
+
+/*
+ * How the last answer with a type began: status line, Date and Content-Type. Those of one second
+ * mostly begin alike, and one copy is all they need then. Starts out zeroed.
+ */
+struct http1_opening {
+    struct http1_date date;
+    time_t second; /* of `text`, which is also that of the date */
+    int status;    /* 0: there is no text */
+    size_t type_len;
+    size_t len;
+    char text[160];
+};
+
+/* As ouro__http1_write_status_line() and two fields; `type` may be NULL, for only one. */
+void ouro__http1_write_opening(struct http1_writer *writer, struct http1_opening *opening,
+                               int status, const char *type, time_t now);
 
 /* The registered reason phrase; "Unknown" when there is none. */
 const char *ouro__http1_reason(int status);

@@ -44,9 +44,10 @@ static void write_fields(struct http1_writer *writer, const struct http_answer_f
 
 static void write_length(struct http1_writer *writer, uint64_t length)
 {
-    ouro__http1_write_text(writer, "Content-Length: ");
-    ouro__http1_write_digits(writer, length);
-    ouro__http1_write_text(writer, "\r\n");
+    char line[64], *end = mempcpy(line, "Content-Length: ", 16);
+
+    end = mempcpy(ouro__http1_put_digits(end, length), "\r\n", 2);
+    ouro__http1_write_body(writer, line, (size_t) (end - line));
 }
 
 /* RFC 9110 §8.6, RFC 9112 §6.1. A head is the same for HEAD and GET. */
@@ -77,42 +78,25 @@ static bool has_upgrade(const struct http_answer *answer)
 static void write_persistence(const struct http_connection *connection, struct http1_writer *writer,
                               const struct http_answer *answer)
 {
-    int64_t seconds = connection->server->options.idle_timeout_ns / OURO_SECOND;
-
     if (has_upgrade(answer)) { /* RFC 9110 §7.8: what could be changed to, see 426 */
         ouro__http1_write_text(writer, connection->keep_alive ? "Connection: upgrade\r\n"
                                                               : "Connection: upgrade, close\r\n");
     } else if (!connection->keep_alive) {
         ouro__http1_write_text(writer, "Connection: close\r\n");
     } else if (connection->reader.parser.head.asks_keep_alive) {
+        int64_t seconds = connection->server->options.idle_timeout_ns / OURO_SECOND;
+
         ouro__http1_write_text(writer, "Connection: keep-alive\r\nKeep-Alive: timeout=");
         ouro__http1_write_digits(writer, (uint64_t) seconds);
         ouro__http1_write_text(writer, "\r\n");
     }
 }
 
-/* Its length is always the same. */
-static void write_date(struct http1_writer *writer, struct http1_date *date)
-{
-    ouro__http1_write_text(writer, "Date: ");
-    ouro__http1_write_body(writer, ouro__http1_date_at(date, time(NULL)), HTTP1_DATE_LEN);
-    ouro__http1_write_text(writer, "\r\n");
-}
-
-static void write_type(struct http1_writer *writer, const char *type)
-{
-    ouro__http1_write_text(writer, "Content-Type: ");
-    ouro__http1_write_value(writer, type, strlen(type));
-    ouro__http1_write_text(writer, "\r\n");
-}
-
 static void write_head(struct http_connection *connection, struct http1_writer *writer,
                        const struct http_answer *answer)
 {
-    ouro__http1_write_status_line(writer, answer->status, NULL);
-    write_date(writer, &connection->server->date);
-    if (answer->content_type)
-        write_type(writer, answer->content_type);
+    ouro__http1_write_opening(writer, &connection->server->opening, answer->status,
+                              answer->content_type, time(NULL));
     write_fields(writer, answer->fields);
     if (answer->status == 101) {
         ouro__http1_write_text(writer, "Connection: Upgrade\r\n");

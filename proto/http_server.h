@@ -27,7 +27,7 @@ struct http_server {
     struct http_connection *spare; /* the last one used, which is in the cache, comes first */
     unsigned spare_count;
     bool draining;
-    struct http1_date date;
+    struct http1_opening opening; /* of the last answer */
     struct ouro_http_report report;
 };
 

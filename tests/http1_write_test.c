@@ -157,6 +157,74 @@ static void test_date_is_made_once_a_second(void)
     CU_ASSERT_STRING_EQUAL(ouro__http1_date_at(&date, 0), "Thu, 01 Jan 1970 00:00:00 GMT");
 }
 
+/* How an opening is, made anew. */
+static const char *opening_by_parts(int status, const char *type, time_t now, size_t *ret_len)
+{
+    static char parts[512];
+    struct http1_writer writer;
+    struct http1_date date = {0};
+
+    ouro__http1_write_init(&writer, parts, sizeof(parts));
+    ouro__http1_write_status_line(&writer, status, NULL);
+    ouro__http1_write_field(&writer, "Date", ouro__http1_date_at(&date, now));
+    if (type)
+        ouro__http1_write_field(&writer, "Content-Type", type);
+    CU_ASSERT_EQUAL(writer.error, 0);
+    *ret_len = writer.len;
+    return parts;
+}
+
+/* Each one after the one before it, whose text may not be taken for it. */
+static void test_opening_is_that_of_its_own_answer(void)
+{
+    static char type[300] = "text/html";
+    static const struct {
+        int status;
+        time_t now;
+        const char *type; /* NULL: none; put into the same place each time */
+    } answers[] = {
+        {200, 784111777, "text/html"}, {200, 784111777, "text/html"},
+        {200, 784111777, "text/xml"},  {200, 784111777, "text/xhtml"},
+        {404, 784111777, "text/html"}, {200, 784111778, "text/html"},
+        {200, 784111778, NULL},        {200, 784111778, "text/html"},
+        {204, 784111778, NULL},        {200, 784111778, "t"},
+        {200, 784111778, ""},          {299, 784111778, "text/html"},
+    };
+    struct http1_opening opening = {.status = 0};
+
+    for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+        const char *given = answers[i].type ? strcpy(type, answers[i].type) : NULL, *parts;
+        struct http1_writer writer = fresh();
+        size_t len;
+
+        ouro__http1_write_opening(&writer, &opening, answers[i].status, given, answers[i].now);
+        parts = opening_by_parts(answers[i].status, given, answers[i].now, &len);
+        CU_ASSERT_EQUAL(writer.error, 0);
+        CU_ASSERT_EQUAL(writer.len, len);
+        CU_ASSERT(memcmp(buf, parts, len) == 0);
+    }
+}
+
+static void test_opening_of_what_failed_or_is_too_long_is_not_kept(void)
+{
+    static char type[300];
+    struct http1_opening opening = {.status = 0};
+
+    for (size_t len = 1; len < 180; len++) {
+        struct http1_writer writer;
+
+        memset(type, 'x', len);
+        for (int i = 0; i < 3; i++) {
+            writer = fresh();
+            type[len - 1] = (char) (i < 2 ? '\n' : 'x');
+            ouro__http1_write_opening(&writer, &opening, 200, type, 784111777);
+            CU_ASSERT_EQUAL(writer.error, i < 2 ? -EINVAL : 0);
+        }
+        CU_ASSERT_EQUAL(writer.len, 17 + 37 + 16 + len);
+        CU_ASSERT(memcmp(buf + writer.len - 2 - len, type, len) == 0);
+    }
+}
+
 const struct test http1_write_tests[] = {
     TEST(test_response_is_written_line_by_line),
     TEST(test_status_line_takes_any_reason_or_its_own),
@@ -165,5 +233,7 @@ const struct test http1_write_tests[] = {
     TEST(test_grammar_is_kept),
     TEST(test_buffer_is_never_overrun_and_errors_stick),
     TEST(test_date_is_made_once_a_second),
+    TEST(test_opening_is_that_of_its_own_answer),
+    TEST(test_opening_of_what_failed_or_is_too_long_is_not_kept),
     TEST_END,
 };
