@@ -215,7 +215,7 @@ static const char *json_escape(const char **at, char buf[8])
 /* How many bytes at `text` stand for themselves, whatever the language. */
 static size_t plain_span(const char *text)
 {
-    return char_span(text, SIZE_MAX, CHAR_UNESCAPED); /* which a NUL is not */
+    return char_run(text, CHAR_UNESCAPED); /* which a NUL is not */
 }
 
 static size_t escaped_length(const char *text, escape_fn *fn)

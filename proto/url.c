@@ -167,81 +167,76 @@ static bool is_safe_text(const char *text, size_t len)
     return true;
 }
 
-static bool is_dots(const struct url_segment *segment, size_t count)
+static int append_segment(struct url_path *path, const char *text, size_t len)
 {
-    return segment->len == count && memcmp(segment->text, "..", count) == 0;
+    if (path->count == URL_SEGMENTS_MAX)
+        return OURO_ELIMIT;
+    path->segments[path->count].text = text;
+    path->segments[path->count].len = len;
+    path->count++;
+    return 0;
 }
 
 /*
  * Adds a segment, or lets a dot segment have its effect. A dot segment at the end
  * leaves an empty one behind: "/a/.." is "/", "/a/." is "/a/".
  */
-static int add_segment(struct url_path *path, const struct url_segment *segment, bool last)
+static int add_segment(struct url_path *path, const char *text, size_t len, bool last)
 {
-    static const struct url_segment empty = {.text = "", .len = 0};
-    bool up = is_dots(segment, 2);
+    bool up = len == 2 && text[0] == '.' && text[1] == '.';
 
+    if (!up && (len != 1 || text[0] != '.'))
+        return append_segment(path, text, len);
     if (up && !path->count)
         return OURO_EURL;
     if (up)
         path->count--;
-    if (up || is_dots(segment, 1)) {
-        if (!last)
-            return 0;
-        segment = &empty;
-    }
-    if (path->count == URL_SEGMENTS_MAX)
-        return OURO_ELIMIT;
-    path->segments[path->count++] = *segment;
-    return 0;
+    return last ? append_segment(path, "", 0) : 0;
 }
 
-static ssize_t decode_segment(const char *text, size_t len, char *buf)
+/* In place. Returns the new length. */
+static ssize_t decode_segment(char *text, size_t len)
 {
-    ssize_t decoded = ouro__url_decode(text, len, buf);
+    ssize_t decoded = ouro__url_decode(text, len, text);
 
-    return decoded < 0 || is_safe_text(buf, (size_t) decoded) ? decoded : OURO_EURL;
+    return decoded < 0 || is_safe_text(text, (size_t) decoded) ? decoded : OURO_EURL;
 }
 
 /*
- * Puts the segment that begins at `text` into `buf`. Returns its length there, and where it ends;
- * or an error. Most need nothing but a copy.
+ * Makes what is at `text` up to the next slash, or to the NUL at `end`, a segment, in place. Returns
+ * its length, and where it ended; or an error. For most, a look at each byte is all.
  */
-static ssize_t take_segment(const char *text, const char *end, char *buf, const char **ret_end)
+static ssize_t take_segment(char *text, char *end, char **ret_end)
 {
-    size_t len = char_span(text, (size_t) (end - text), CHAR_PLAIN);
-    const char *slash;
+    size_t len = char_run(text, CHAR_PLAIN);
+    char *slash;
 
-    if (text + len == end || text[len] == '/') {
-        memcpy(buf, text, len);
-        *ret_end = text + len;
+    *ret_end = text + len;
+    if (text + len == end || text[len] == '/')
         return (ssize_t) len;
-    }
     slash = memchr(text + len, '/', (size_t) (end - text) - len);
     *ret_end = slash ? slash : end;
-    return decode_segment(text, (size_t) (*ret_end - text), buf);
+    return decode_segment(text, (size_t) (*ret_end - text));
 }
 
 int ouro__url_split_path(const char *path, size_t len, char *buf, struct url_path *ret_path)
 {
-    const char *end = path + len;
+    char *end, *segment_end;
+    int code = 0;
 
     ret_path->count = 0;
     if (!len || path[0] != '/')
         return OURO_EURL;
-    /* `path` is at a slash; each segment's slash pays for the NUL that it needs in `buf`. */
-    while (path < end) {
-        ssize_t decoded = take_segment(path + 1, end, buf, &path);
-        struct url_segment segment = {.text = buf, .len = (size_t) decoded};
-        int code;
+    /* One copy of all behind the first slash; each other slash, or the room of that one, is a NUL. */
+    end = mempcpy(buf, path + 1, len - 1);
+    *end = '\0';
+    for (char *text = buf; text <= end && !code; text = segment_end + 1) {
+        ssize_t decoded = take_segment(text, end, &segment_end);
 
         if (decoded < 0)
             return OURO_EURL;
-        buf[decoded] = '\0';
-        buf += decoded + 1;
-        code = add_segment(ret_path, &segment, path == end);
-        if (code)
-            return code;
+        text[decoded] = '\0';
+        code = add_segment(ret_path, text, (size_t) decoded, segment_end == end);
     }
-    return 0;
+    return code;
 }

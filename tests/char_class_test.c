@@ -39,6 +39,16 @@ static void test_a_span_ends_before_the_first_other_byte(void)
     CU_ASSERT_EQUAL(char_span("abc def", 7, CHAR_TOKEN), 3);
     CU_ASSERT_EQUAL(char_span("abc def", 2, CHAR_TOKEN), 2);
     CU_ASSERT_EQUAL(char_span("", 0, CHAR_TOKEN), 0);
+    for (size_t len = 0; len < 12; len++) {
+        for (size_t at = 0; at < len; at++) {
+            char text[] = "abcdefghijkl";
+
+            CU_ASSERT_EQUAL(char_span(text, len, CHAR_TOKEN), len);
+            text[at] = ':';
+            CU_ASSERT_EQUAL(char_span(text, len, CHAR_TOKEN), at);
+            CU_ASSERT_EQUAL(char_run(text, CHAR_TOKEN), at);
+        }
+    }
 }
 
 /* Each byte in each place of texts of all lengths that matter, between all kinds of others. */
