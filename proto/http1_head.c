@@ -32,7 +32,12 @@ bool ouro__http1_name_equals(const char *a, size_t a_len, const char *b)
 
 bool ouro__http1_same_text(const char *a, const char *b, size_t len)
 {
-    for (size_t i = 0; i < len; i++)
+    size_t i = 0;
+
+    /* Mostly they are also spelt alike. */
+    while (len - i >= 4 && memcmp(a + i, b + i, 4) == 0)
+        i += 4;
+    for (; i < len; i++)
         if (a[i] != b[i] && lower(a[i]) != lower(b[i]))
             return false;
     return true;
@@ -130,27 +135,28 @@ enum known {
 /* CGI and its kin can't tell these from the real ones. */
 #define UNDERSCORED (BIT(UNDERSCORED_LENGTH) | BIT(UNDERSCORED_ENCODING))
 
+/* Spelt as most do, which is compared faster. */
 static const struct {
     const char *name;
     unsigned name_len;
 } known_fields[KNOWN_COUNT] = {
-    [HOST] = {"host", 4},
-    [RANGE] = {"range", 5},
-    [EXPECT] = {"expect", 6},
-    [ORIGIN] = {"origin", 6},
-    [IF_RANGE] = {"if-range", 8},
-    [CONNECTION] = {"connection", 10},
-    [CONTENT_TYPE] = {"content-type", 12},
-    [MAX_FORWARDS] = {"max-forwards", 12},
-    [AUTHORIZATION] = {"authorization", 13},
-    [CONTENT_RANGE] = {"content-range", 13},
-    [CONTENT_LENGTH] = {"content-length", 14},
-    [UNDERSCORED_LENGTH] = {"content_length", 14},
-    [IF_MODIFIED_SINCE] = {"if-modified-since", 17},
-    [TRANSFER_ENCODING] = {"transfer-encoding", 17},
-    [UNDERSCORED_ENCODING] = {"transfer_encoding", 17},
-    [IF_UNMODIFIED_SINCE] = {"if-unmodified-since", 19},
-    [PROXY_AUTHORIZATION] = {"proxy-authorization", 19},
+    [HOST] = {"Host", 4},
+    [RANGE] = {"Range", 5},
+    [EXPECT] = {"Expect", 6},
+    [ORIGIN] = {"Origin", 6},
+    [IF_RANGE] = {"If-Range", 8},
+    [CONNECTION] = {"Connection", 10},
+    [CONTENT_TYPE] = {"Content-Type", 12},
+    [MAX_FORWARDS] = {"Max-Forwards", 12},
+    [AUTHORIZATION] = {"Authorization", 13},
+    [CONTENT_RANGE] = {"Content-Range", 13},
+    [CONTENT_LENGTH] = {"Content-Length", 14},
+    [UNDERSCORED_LENGTH] = {"Content_Length", 14},
+    [IF_MODIFIED_SINCE] = {"If-Modified-Since", 17},
+    [TRANSFER_ENCODING] = {"Transfer-Encoding", 17},
+    [UNDERSCORED_ENCODING] = {"Transfer_Encoding", 17},
+    [IF_UNMODIFIED_SINCE] = {"If-Unmodified-Since", 19},
+    [PROXY_AUTHORIZATION] = {"Proxy-Authorization", 19},
 };
 
 /* The first one of each length. Where there is none, it is one of another length. */
@@ -187,18 +193,22 @@ static unsigned identify(const struct http1_field *field)
 
 static void take_census(const struct http1_head *head, struct census *census)
 {
-    census->seen = census->repeated = 0;
-    for (unsigned i = 0; i < head->field_count; i++) {
-        unsigned known = identify(&head->fields[i]);
+    const struct http1_field *end = head->fields + head->field_count;
+    unsigned seen = 0, repeated = 0;
+
+    for (const struct http1_field *field = head->fields; field < end; field++) {
+        unsigned known = identify(field);
 
         if (known == KNOWN_COUNT)
             continue;
-        if (census->seen & BIT(known))
-            census->repeated |= BIT(known);
+        if (seen & BIT(known))
+            repeated |= BIT(known);
         else
-            census->first[known] = &head->fields[i];
-        census->seen |= BIT(known);
+            census->first[known] = field;
+        seen |= BIT(known);
     }
+    census->seen = seen;
+    census->repeated = repeated;
 }
 
 /* NULL: there is none. */
@@ -281,19 +291,18 @@ static int check_framing(struct http1_head *head, const struct census *census,
 static bool connection_has(const struct http1_head *head, const struct census *census,
                            const char *token)
 {
-    const struct http1_field *field = first_of(census, CONNECTION);
-
     if (census->repeated & BIT(CONNECTION))
         return ouro__http1_head_has_token(head, "connection", token);
-    return field && ouro__http1_list_has_token(field->value, token);
+    return ouro__http1_list_has_token(census->first[CONNECTION]->value, token);
 }
 
 /* RFC 9112 §9.3 */
 static void find_persistence(struct http1_head *head, const struct census *census)
 {
-    bool close = connection_has(head, census, "close");
+    bool is_there = census->seen & BIT(CONNECTION);
+    bool close = is_there && connection_has(head, census, "close");
 
-    head->asks_keep_alive = !close && connection_has(head, census, "keep-alive");
+    head->asks_keep_alive = is_there && !close && connection_has(head, census, "keep-alive");
     head->keep_alive = head->minor_version == 0 ? head->asks_keep_alive : !close;
 }
 
@@ -371,26 +380,52 @@ static bool same_authority(const struct url_authority *a, const struct url_autho
            ouro__http1_same_text(a->host, b->host, a->host_len);
 }
 
-/* RFC 9112 §3.2 and RFC 9110 §7.2 */
-static int check_host(struct http1_head *head, const struct http1_field *host,
-                      struct http1_fault *fault)
+static bool is_known_host(const struct http1_host *known, const struct http1_field *host)
+{
+    return host->value_len == known->len && memcmp(known->text, host->value, known->len) == 0;
+}
+
+static void remember_host(struct http1_host *known, const struct http1_field *host)
+{
+    if (host->value_len > sizeof(known->text))
+        return;
+    known->len = host->value_len;
+    memcpy(known->text, host->value, known->len);
+}
+
+/* Host against the target's own authority. */
+static int compare_hosts(const struct http1_head *head, const struct http1_field *host,
+                         struct http1_fault *fault)
 {
     struct url_authority from_host, from_target;
     int default_port = head->form == HTTP1_AUTHORITY ? -1 : 80;
 
-    if (!host)
-        return head->minor_version == 0 ? 0 : refuse(fault, 400, "Host is missing");
     if (host->value_len && ouro__url_parse_authority(host->value, host->value_len, &from_host))
         return refuse(fault, 400, "Host is not valid");
-    if (!head->authority_len) {
-        head->authority = host->value;
-        head->authority_len = host->value_len;
-        return 0;
-    }
     if (ouro__url_parse_authority(head->authority, head->authority_len, &from_target))
         return refuse(fault, 400, "the request target is not valid");
     if (!host->value_len || !same_authority(&from_host, &from_target, default_port))
         return refuse(fault, 400, "Host and the request target disagree");
+    return 0;
+}
+
+/* RFC 9112 §3.2 and RFC 9110 §7.2 */
+static int check_host(struct http1_head *head, const struct http1_field *host,
+                      struct http1_host *known, struct http1_fault *fault)
+{
+    struct url_authority authority;
+
+    if (!host)
+        return head->minor_version == 0 ? 0 : refuse(fault, 400, "Host is missing");
+    if (head->authority_len)
+        return compare_hosts(head, host, fault);
+    if (!is_known_host(known, host)) {
+        if (host->value_len && ouro__url_parse_authority(host->value, host->value_len, &authority))
+            return refuse(fault, 400, "Host is not valid");
+        remember_host(known, host);
+    }
+    head->authority = host->value;
+    head->authority_len = host->value_len;
     return 0;
 }
 
@@ -410,13 +445,13 @@ static void find_expectation(struct http1_head *head, const struct census *censu
 }
 
 static int check_request(struct http1_head *head, const struct census *census,
-                         struct http1_fault *fault)
+                         struct http1_host *known_host, struct http1_fault *fault)
 {
     int code;
 
     if (parse_target(head))
         return refuse(fault, 400, "the request target is not valid");
-    code = check_host(head, first_of(census, HOST), fault);
+    code = check_host(head, first_of(census, HOST), known_host, fault);
     if (code)
         return code;
     if (head->form == HTTP1_AUTHORITY && head->framing != HTTP1_NO_BODY)
@@ -440,7 +475,7 @@ static void check_response(struct http1_head *head, bool without_body)
 }
 
 int ouro__http1_head_check(struct http1_head *head, bool without_body,
-                           struct http1_fault *ret_fault)
+                           struct http1_host *known_host, struct http1_fault *ret_fault)
 {
     struct census census;
     int code;
@@ -453,7 +488,7 @@ int ouro__http1_head_check(struct http1_head *head, bool without_body,
         return code;
     find_persistence(head, &census);
     if (head->kind == HTTP1_REQUEST)
-        return check_request(head, &census, ret_fault);
+        return check_request(head, &census, known_host, ret_fault);
     check_response(head, without_body);
     return 0;
 }

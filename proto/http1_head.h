@@ -68,6 +68,12 @@ struct http1_head {
     bool asks_keep_alive;    /* and says so in a field Connection */
 };
 
+/* The last Host that was found to be valid: on one connection they are mostly the same. */
+struct http1_host {
+    size_t len; /* 0: none yet */
+    char text[64];
+};
+
 /* Why a message is refused, and how a server says so. */
 struct http1_fault {
     int status;
@@ -107,11 +113,12 @@ bool ouro__http1_is_token(const char *text, size_t len);
  * everything behind the start line and the fields. has_content_length and
  * content_length are llhttp's findings. `without_body`: a response that has none
  * whatever its fields say, being the answer to a HEAD or to a CONNECT that succeeded.
+ * `known_host` is for the next head as this one leaves it.
  *
  * Returns 0, or OURO_EHTTP with the reason.
  */
 int ouro__http1_head_check(struct http1_head *head, bool without_body,
-                           struct http1_fault *ret_fault);
+                           struct http1_host *known_host, struct http1_fault *ret_fault);
 
 /* Whether a trailer of this name may not be there, RFC 9110 §6.5.1: framing, routing, auth, … */
 bool ouro__http1_trailer_is_forbidden(const struct http1_field *field);

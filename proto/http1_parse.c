@@ -398,7 +398,7 @@ static int check_head(struct http1_parser *parser)
 {
     struct http1_head *head = &parser->head;
 
-    if (ouro__http1_head_check(head, parser->without_body, &parser->fault))
+    if (ouro__http1_head_check(head, parser->without_body, &parser->known_host, &parser->fault))
         return refuse(parser, parser->fault.status, parser->fault.reason);
     parser->phase = head->framing == HTTP1_NO_BODY ? DONE : BODY;
     return HTTP1_HEAD;
@@ -547,6 +547,7 @@ void ouro__http1_parse_init(struct http1_parser *parser, enum http1_kind kind,
     if (parser->memory.line_max > memory->text_size - 3)
         parser->memory.line_max = memory->text_size - 3;
     parser->head.kind = kind;
+    parser->known_host.len = 0;
     ouro__http1_parse_next(parser);
 }
 

@@ -68,6 +68,7 @@ struct http1_parser {
     bool line_skipped;
     bool without_body;
     bool in_trailers;
+    struct http1_host known_host;
     llhttp_t llhttp;
 };
 

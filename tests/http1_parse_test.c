@@ -341,6 +341,45 @@ static void test_host_may_agree_with_the_target(void)
     check("GET / HTTP/1.1\r\nHost: [::1]:8000\r\n\r\n", "GET / HTTP/1.1 [Host=[::1]:8000] {}\n");
 }
 
+static int feed_with_host(struct http1_parser *parser, const char *host)
+{
+    char input[256];
+    size_t used;
+    int len = sprintf(input, "GET / HTTP/1.1\r\nHost: %s\r\n\r\n", host);
+
+    return ouro__http1_parse_feed(parser, input, (size_t) len, &used);
+}
+
+/* The parser remembers a Host that was valid; the next one is another text all the same. */
+static void test_host_is_judged_behind_any_other(void)
+{
+    static const char longest[] =
+        "0123456789012345678901234567890123456789012345678901234567890123";
+    static const char longer[] =
+        "0123456789012345678901234567890123456789012345678901234567890123a";
+    static const char longer_bad[] =
+        "0123456789012345678901234567890123456789012345678901234567890123@";
+    static const char *const good[] = {"a", "ab", "a:80", "", "[::1]", longest, longer};
+    static const char *const bad[] = {"@", "a@", "a:8x", ":80", "[::g]", longer_bad};
+
+    set_up(HTTP1_REQUEST);
+    for (size_t first = 0; first < sizeof(good) / sizeof(good[0]); first++) {
+        for (size_t then = 0; then < sizeof(bad) / sizeof(bad[0]); then++) {
+            struct http1_parser parser;
+
+            ouro__http1_parse_init(&parser, HTTP1_REQUEST, &setup.memory);
+            for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+                CU_ASSERT_EQUAL(feed_with_host(&parser, good[i]), HTTP1_HEAD);
+                CU_ASSERT_EQUAL(parser.head.authority_len, strlen(good[i]));
+                ouro__http1_parse_next(&parser);
+            }
+            CU_ASSERT_EQUAL(feed_with_host(&parser, good[first]), HTTP1_HEAD);
+            ouro__http1_parse_next(&parser);
+            CU_ASSERT_EQUAL(feed_with_host(&parser, bad[then]), OURO_EHTTP);
+        }
+    }
+}
+
 /* HTTP 28 */
 static void test_expectations_are_told_apart(void)
 {
@@ -851,6 +890,7 @@ const struct test http1_parse_tests[] = {
     TEST(test_upgrade_is_left_to_the_caller),
     TEST(test_target_has_four_forms),
     TEST(test_host_may_agree_with_the_target),
+    TEST(test_host_is_judged_behind_any_other),
     TEST(test_expectations_are_told_apart),
     TEST(test_bad_request_lines_are_refused),
     TEST(test_bad_heads_are_refused),
