@@ -19,35 +19,25 @@
 #include "http1_scan.h"
 
 struct scan {
-    const char *at;
+    const char *data;
     const char *end;
+    const struct http1_memory *memory;
     size_t method_len;
     size_t target_len;
     int minor_version;
     unsigned field_count;
 };
 
-static bool starts_with(const struct scan *scan, const char *text, size_t len)
+/* Functions that return a place return where what they took ends; NULL: it is not what it should be. */
+
+static bool starts_with(const char *at, const char *end, const char *text, size_t len)
 {
-    return (size_t) (scan->end - scan->at) >= len && memcmp(scan->at, text, len) == 0;
+    return (size_t) (end - at) >= len && memcmp(at, text, len) == 0;
 }
 
-/* Takes the end of a line. */
-static bool take_crlf(struct scan *scan)
+static const char *skip_span(const char *at, const char *end, enum char_class class)
 {
-    if (!starts_with(scan, "\r\n", 2))
-        return false;
-    scan->at += 2;
-    return true;
-}
-
-/* Takes all bytes of that class. */
-static size_t take_span(struct scan *scan, enum char_class class)
-{
-    size_t len = char_span(scan->at, (size_t) (scan->end - scan->at), class);
-
-    scan->at += len;
-    return len;
+    return at + char_span(at, (size_t) (end - at), class);
 }
 
 static bool is_blank(char c)
@@ -55,31 +45,43 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
-/* --- the request line -------------------------------------------------------------------- */
-
-static bool scan_method(struct scan *scan)
+/* Where what is at `text` in the data will lie in the copy. */
+static char *place(const struct scan *scan, const char *text)
 {
-    scan->method_len = starts_with(scan, "GET ", 4) ? 3 : starts_with(scan, "HEAD ", 5) ? 4 : 0;
-    scan->at += scan->method_len + 1;
-    return scan->method_len;
+    return scan->memory->text + (text - scan->data);
 }
 
-static bool scan_version(struct scan *scan)
+/* --- the request line -------------------------------------------------------------------- */
+
+static size_t method_length(const struct scan *scan)
 {
-    if (!starts_with(scan, " HTTP/1.", 8) || scan->end - scan->at < 9)
-        return false;
-    scan->minor_version = scan->at[8] - '0';
-    scan->at += 9;
-    return scan->minor_version == 0 || scan->minor_version == 1;
+    if (starts_with(scan->data, scan->end, "GET /", 5))
+        return 3;
+    return starts_with(scan->data, scan->end, "HEAD /", 6) ? 4 : 0;
+}
+
+/* With the end of the line. */
+static const char *scan_version(struct scan *scan, const char *at)
+{
+    if (scan->end - at < 11 || memcmp(at, " HTTP/1.", 8) != 0 || memcmp(at + 9, "\r\n", 2) != 0)
+        return NULL;
+    scan->minor_version = at[8] - '0';
+    return scan->minor_version == 0 || scan->minor_version == 1 ? at + 11 : NULL;
 }
 
 /* With a target in origin-form. */
-static bool scan_line(struct scan *scan)
+static const char *scan_line(struct scan *scan)
 {
-    if (!scan_method(scan) || !starts_with(scan, "/", 1))
-        return false;
-    scan->target_len = take_span(scan, CHAR_TARGET);
-    return scan_version(scan) && take_crlf(scan);
+    const char *target, *end;
+
+    scan->method_len = method_length(scan);
+    if (!scan->method_len)
+        return NULL;
+    target = scan->data + scan->method_len + 1;
+    end = skip_span(target, scan->end, CHAR_TARGET);
+    scan->target_len = (size_t) (end - target);
+    end = scan_version(scan, end);
+    return end && (size_t) (end - scan->data) <= scan->memory->line_max + 2 ? end : NULL;
 }
 
 /* --- fields ------------------------------------------------------------------------------ */
@@ -91,64 +93,76 @@ static bool is_framing(const char *name, size_t len)
            (len == 17 && ouro__http1_name_equals(name, len, "transfer-encoding"));
 }
 
-static bool scan_field(struct scan *scan, struct http1_field *field)
+/* With the colon and the blanks behind it. */
+static const char *scan_name(const struct scan *scan, const char *at, struct http1_field *field)
 {
-    const char *end;
+    const char *end = skip_span(at, scan->end, CHAR_TOKEN);
+    size_t len = (size_t) (end - at);
 
-    field->name = scan->at;
-    field->name_len = (uint32_t) take_span(scan, CHAR_TOKEN);
-    if (!field->name_len || is_framing(field->name, field->name_len) || !starts_with(scan, ":", 1))
-        return false;
-    scan->at++;
-    while (scan->at < scan->end && is_blank(*scan->at))
-        scan->at++;
+    if (!len || is_framing(at, len) || end == scan->end || *end != ':')
+        return NULL;
+    field->name = place(scan, at);
+    field->name_len = (uint32_t) len;
+    do
+        end++;
+    while (end < scan->end && is_blank(*end));
+    return end;
+}
 
-    field->value = scan->at;
-    scan->at += ouro__char_value_span(scan->at, (size_t) (scan->end - scan->at));
-    end = scan->at;
-    while (end > field->value && is_blank(end[-1]))
+/* With the end of the line. */
+static const char *scan_value(const struct scan *scan, const char *at, struct http1_field *field)
+{
+    const char *end = at + ouro__char_value_span(at, (size_t) (scan->end - at));
+    const char *line_end = end;
+
+    if (!starts_with(line_end, scan->end, "\r\n", 2))
+        return NULL;
+    while (end > at && is_blank(end[-1]))
         end--;
-    field->value_len = (uint32_t) (end - field->value);
-    return take_crlf(scan);
+    field->value = place(scan, at);
+    field->value_len = (uint32_t) (end - at);
+    return line_end + 2;
 }
 
 /* The fields and the empty line behind them. */
-static bool scan_fields(struct scan *scan, const struct http1_memory *memory)
+static const char *scan_fields(struct scan *scan, const char *at)
 {
-    while (!take_crlf(scan)) {
-        if (scan->field_count == memory->field_max ||
-            !scan_field(scan, &memory->fields[scan->field_count]))
-            return false;
-        scan->field_count++;
+    struct http1_field *field = scan->memory->fields, *end = field + scan->memory->field_max;
+
+    for (; at && !starts_with(at, scan->end, "\r\n", 2); field++) {
+        if (field == end)
+            return NULL;
+        at = scan_name(scan, at, field);
+        at = at ? scan_value(scan, at, field) : NULL;
     }
-    return true;
+    scan->field_count = (unsigned) (field - scan->memory->fields);
+    return at ? at + 2 : NULL;
 }
 
 /* --- texts ------------------------------------------------------------------------------- */
 
-/* Where what is at `text` in the data lies in the copy, where a NUL is put behind it. */
-static const char *place(char *copy, const char *data, const char *text, size_t len)
+static const char *end_text(char *text, size_t len)
 {
-    char *placed = copy + (text - data);
-
-    placed[len] = '\0';
-    return placed;
+    text[len] = '\0';
+    return text;
 }
 
-static void place_texts(const struct scan *scan, char *copy, const char *data,
-                        struct http1_head *head)
+static void end_texts(const struct scan *scan, struct http1_head *head)
 {
+    char *text = scan->memory->text;
+
     head->method_len = scan->method_len;
-    head->method = place(copy, data, data, scan->method_len);
+    head->method = end_text(text, scan->method_len);
     head->target_len = scan->target_len;
-    head->target = place(copy, data, data + scan->method_len + 1, scan->target_len);
+    head->target = end_text(text + scan->method_len + 1, scan->target_len);
     head->minor_version = scan->minor_version;
+    head->fields = scan->memory->fields;
     head->field_count = scan->field_count;
-    for (unsigned i = 0; i < head->field_count; i++) {
+    for (unsigned i = 0; i < scan->field_count; i++) {
         struct http1_field *field = &head->fields[i];
 
-        field->name = place(copy, data, field->name, field->name_len);
-        field->value = place(copy, data, field->value, field->value_len);
+        (void) end_text((char *) field->name, field->name_len);
+        (void) end_text((char *) field->value, field->value_len);
     }
 }
 
@@ -156,14 +170,15 @@ size_t ouro__http1_scan(const char *data, size_t len, const struct http1_memory 
                         struct http1_head *head)
 {
     size_t max = len < memory->text_size ? len : memory->text_size, used;
-    struct scan scan = {.at = data, .end = data + max};
+    struct scan scan = {.data = data, .end = data + max, .memory = memory};
+    const char *end = scan_line(&scan);
 
-    if (!scan_line(&scan) || (size_t) (scan.at - data) > memory->line_max + 2 ||
-        !scan_fields(&scan, memory))
+    if (end)
+        end = scan_fields(&scan, end);
+    if (!end)
         return 0;
-    used = (size_t) (scan.at - data);
+    used = (size_t) (end - data);
     memcpy(memory->text, data, used);
-    head->fields = memory->fields;
-    place_texts(&scan, memory->text, data, head);
+    end_texts(&scan, head);
     return used;
 }
