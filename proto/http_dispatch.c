@@ -317,10 +317,23 @@ static void run_steps(struct ouro_http_exchange *exchange, struct http_dispatch 
     exchange->limit = NULL;
 }
 
+/* All but the rest of `apps`, which only mounts use. */
+static void begin(struct http_dispatch *dispatch, const struct ouro_http_app *app)
+{
+    dispatch->apps[0] = app;
+    dispatch->app_count = 1;
+    dispatch->allowed = 0;
+    dispatch->app_index = 0;
+    dispatch->next = app->middleware;
+    dispatch->started = dispatch->running = 0;
+    dispatch->is_innermost = false;
+}
+
 void ouro__http_dispatch(struct ouro_http_exchange *exchange, const struct ouro_http_app *app)
 {
-    struct http_dispatch dispatch = {.apps = {app}, .app_count = 1, .next = app->middleware};
+    struct http_dispatch dispatch;
 
+    begin(&dispatch, app);
     exchange->dispatch = &dispatch;
     dispatch.status = find_way(exchange, &dispatch);
     inherit(exchange, &dispatch);

@@ -44,6 +44,7 @@ struct http_router {
     struct node root;
     char *methods[HTTP_ROUTER_METHODS_MAX];
     unsigned method_count;
+    int get; /* the number of GET; negative: no route has it */
 };
 
 /* --- life -------------------------------------------------------------------------------- */
@@ -86,6 +87,7 @@ int ouro__http_router_create(struct http_router **ret_router)
 
     if (!router)
         return -ENOMEM;
+    router->get = -1;
     *ret_router = router;
     return 0;
 }
@@ -111,6 +113,8 @@ static bool is_same(const char *a, const char *b)
 /* The number of a method; negative: no route has it. */
 static int find_method(const struct http_router *router, const char *method)
 {
+    if (strcmp(method, "GET") == 0) /* most are, and this needs no call */
+        return router->get;
     for (unsigned i = 0; i < router->method_count; i++)
         if (is_same(router->methods[i], method))
             return (int) i;
@@ -131,6 +135,8 @@ static int number_method(struct http_router *router, const char *method)
     if (!copy)
         return -ENOMEM;
     router->methods[router->method_count] = copy;
+    if (strcmp(method, "GET") == 0)
+        router->get = (int) router->method_count;
     return (int) router->method_count++;
 }
 
@@ -384,6 +390,7 @@ int ouro__http_router_mount(struct http_router *router, const char *prefix, void
 
 struct search {
     const struct url_path *path;
+    const struct url_segment *end; /* of its segments */
     struct http_match *match;
     int method;      /* its number; negative: no route has it */
     int other;       /* the method whose routes answer this one as well; or negative */
@@ -414,16 +421,17 @@ static bool try_node(struct search *search, const struct node *node)
 }
 
 /*
- * Whether the segments from `index` on, joined by slashes, are a text that can be taken
+ * Whether the segments from `segment` on, joined by slashes, are a text that can be taken
  * apart again in one way only. It will be used to open files. A segment with a decoded slash
  * would become two, behind the back of who looked at the segments before: "..%2fx" is "../x"
  * then, which is no dot segment that had been resolved. An empty one in front makes an
  * absolute path of what was to be below a directory ("/files//etc/passwd"), and elsewhere
  * two names for one file. An empty one at the end is a slash at the end, as it was.
  */
-static bool is_joinable(struct search *search, size_t index)
+static bool is_joinable(struct search *search, const struct url_segment *segment)
 {
     const struct url_segment *segments = search->path->segments;
+    size_t index = (size_t) (segment - segments);
     size_t first = search->path->count - 1; /* of those behind which there is nothing wrong */
 
     if (search->joinable == UNKNOWN) {
@@ -437,42 +445,46 @@ static bool is_joinable(struct search *search, size_t index)
     return index >= search->joinable;
 }
 
-/* `index` is at most URL_SEGMENTS_MAX, and so is the depth of this. */
-static bool walk(struct search *search, const struct node *node, size_t index)
+/* The depth of this is at most URL_SEGMENTS_MAX. */
+static bool walk(struct search *search, const struct node *node, const struct url_segment *segment)
 {
-    while (index < search->path->count && !node->mount) {
-        const struct url_segment *segment = &search->path->segments[index];
+    for (; segment < search->end && !node->mount; segment++) {
         const struct node *text = find_child(node, segment->text, segment->len);
         const struct node *parameter = segment->len ? node->parameter : NULL;
 
         /* Only where there is something to come back to. */
-        if (text && (parameter || node->tail) && walk(search, text, index + 1))
+        if (text && (parameter || node->tail) && walk(search, text, segment + 1))
             return true;
-        if (parameter && node->tail && walk(search, parameter, index + 1))
+        if (parameter && node->tail && walk(search, parameter, segment + 1))
             return true;
         if (node->tail)
-            return is_joinable(search, index) && try_node(search, node->tail);
+            return is_joinable(search, segment) && try_node(search, node->tail);
         node = parameter ? parameter : text;
         if (!node)
             return false;
-        index++;
     }
+    if (!node->mount)
+        return try_node(search, node);
     search->match->mount = node->mount;
-    search->match->mount_end = index;
-    return node->mount || try_node(search, node);
+    search->match->mount_end = (size_t) (segment - search->path->segments);
+    return true;
 }
 
 void ouro__http_router_match(const struct http_router *router, const char *method,
                              const struct url_path *path, size_t start,
                              struct http_match *ret_match)
 {
-    struct search search = {.path = path, .match = ret_match, .other = -1, .joinable = UNKNOWN};
+    struct search search = {
+        .path = path,
+        .end = path->segments + path->count,
+        .match = ret_match,
+        .method = find_method(router, method),
+        .other = is_same(method, "HEAD") ? router->get : -1,
+        .joinable = UNKNOWN,
+    };
 
     *ret_match = (struct http_match) {0};
-    search.method = find_method(router, method);
-    if (is_same(method, "HEAD"))
-        search.other = find_method(router, "GET");
-    if (walk(&search, &router->root, start))
+    if (walk(&search, &router->root, path->segments + start))
         ret_match->allowed = 0;
 }
 
