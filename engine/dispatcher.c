@@ -373,11 +373,11 @@ static int submit_and_wait(struct dispatcher *self, int64_t latest)
 static inline void prefetch_ahead(const struct ring *ring)
 {
     const struct io_uring_cqe *cqe = &ring->cqes[(*ring->cq_head + 2) & ring->cq_mask];
-    const char *owner = (const char *) (uintptr_t) (cqe->user_data & ~(uint64_t) 63);
+    uintptr_t owner = (uintptr_t) cqe->user_data;
 
-    __builtin_prefetch(owner);
-    __builtin_prefetch(owner + 64);
-    __builtin_prefetch(owner + 128);
+    __builtin_prefetch((const void *) owner);
+    __builtin_prefetch((const void *) (owner + 64));
+    __builtin_prefetch((const void *) (owner + 128));
 }
 
 static void reap(struct dispatcher *self)
