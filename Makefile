@@ -336,6 +336,7 @@ AARCH64_TESTS = \
 	tests/list_test.c \
 	tests/main.c \
 	tests/park_test.c \
+	tests/spin_test.c \
 	tests/stack_test.c \
 	tests/sync_test.c \
 	tests/task_table_test.c \
