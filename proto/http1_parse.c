@@ -458,12 +458,25 @@ static int charge(struct http1_parser *parser, bool counts_as_head, size_t taken
     return 0;
 }
 
+/* For a head that is collected bit by bit, and looked at meanwhile. */
+static void clear_head(struct http1_parser *parser)
+{
+    enum http1_kind kind = parser->head.kind;
+
+    memset(&parser->head, 0, sizeof(parser->head));
+    parser->head.kind = kind;
+    parser->head.fields = parser->memory.fields;
+}
+
 /* Whether the whole head is at `data`, with no body behind it: see http1_scan.c. */
 static bool scan_head(struct http1_parser *parser, const char *data, size_t len, size_t *ret_used)
 {
-    if (parser->head.kind != HTTP1_REQUEST || ouro__http1_parse_has_begun(parser))
+    if (ouro__http1_parse_has_begun(parser))
         return false;
-    *ret_used = ouro__http1_scan(data, len, &parser->memory, &parser->head);
+    if (parser->head.kind == HTTP1_REQUEST)
+        *ret_used = ouro__http1_scan(data, len, &parser->memory, &parser->head);
+    if (!*ret_used)
+        clear_head(parser);
     parser->head_bytes = *ret_used;
     return *ret_used;
 }
@@ -526,11 +539,6 @@ int ouro__http1_parse_feed(struct http1_parser *parser, const char *data, size_t
 
 void ouro__http1_parse_next(struct http1_parser *parser)
 {
-    enum http1_kind kind = parser->head.kind;
-
-    memset(&parser->head, 0, sizeof(parser->head));
-    parser->head.kind = kind;
-    parser->head.fields = parser->memory.fields;
     parser->text_used = parser->text_start = parser->head_bytes = parser->chunk_bytes = 0;
     parser->part_len = 0;
     parser->phase = LINE;
@@ -548,6 +556,7 @@ void ouro__http1_parse_init(struct http1_parser *parser, enum http1_kind kind,
         parser->memory.line_max = memory->text_size - 3;
     parser->head.kind = kind;
     parser->known_host.len = 0;
+    clear_head(parser);
     ouro__http1_parse_next(parser);
 }
 

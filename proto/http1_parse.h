@@ -76,7 +76,10 @@ struct http1_parser {
 void ouro__http1_parse_init(struct http1_parser *parser, enum http1_kind kind,
                             const struct http1_memory *memory);
 
-/* Prepares for the next message. What the head of the last one pointed to is gone. */
+/*
+ * Prepares for the next message. The head is that of the last one until the first byte of the next;
+ * its texts are gone.
+ */
 void ouro__http1_parse_next(struct http1_parser *parser);
 
 /* Before its first byte: the next response answers a HEAD, or a CONNECT with 2xx. No body. */

@@ -158,6 +158,9 @@ static void end_texts(const struct scan *scan, struct http1_head *head)
     head->minor_version = scan->minor_version;
     head->fields = scan->memory->fields;
     head->field_count = scan->field_count;
+    head->trailer_count = 0;
+    head->has_content_length = false;
+    head->content_length = 0;
     for (unsigned i = 0; i < scan->field_count; i++) {
         struct http1_field *field = &head->fields[i];
 
