@@ -33,7 +33,7 @@ ssize_t ouro__format_simple(char *buf, size_t size, const char *format, va_list 
     const char *percent;
 
     ouro__http1_write_init(&writer, buf, size);
-    while ((percent = strchr(format, '%')) && !writer.error) {
+    while (*(percent = strchrnul(format, '%')) && !writer.error) {
         ouro__http1_write_body(&writer, format, (size_t) (percent - format));
         format = percent + 2;
         switch (percent[1]) {
@@ -58,6 +58,6 @@ ssize_t ouro__format_simple(char *buf, size_t size, const char *format, va_list 
             return -1;
         }
     }
-    ouro__http1_write_body(&writer, format, strlen(format) + 1);
+    ouro__http1_write_body(&writer, format, (size_t) (percent - format) + 1);
     return writer.error ? -1 : (ssize_t) writer.len - 1;
 }

@@ -248,17 +248,15 @@ static void format_at_length(struct formatted *formatted, const char *format, va
     va_end(again);
 }
 
-static void format(struct formatted *formatted, const char *format_string, va_list args)
+/* `again` are the same arguments: to copy a va_list that was just made is dearer than to make two. */
+static void format(struct formatted *formatted, const char *format_string, va_list args,
+                   va_list again)
 {
-    va_list simply;
-
-    va_copy(simply, args);
     formatted->text = formatted->small;
     formatted->len =
-        ouro__format_simple(formatted->small, sizeof(formatted->small), format_string, simply);
-    va_end(simply);
+        ouro__format_simple(formatted->small, sizeof(formatted->small), format_string, args);
     if (formatted->len < 0)
-        format_at_length(formatted, format_string, args);
+        format_at_length(formatted, format_string, again);
 }
 
 static void free_formatted(struct formatted *formatted)
@@ -271,11 +269,13 @@ int ouro_http_replyf(struct ouro_http_exchange *exchange, int status, const char
                      const char *format_string, ...)
 {
     struct formatted body;
-    va_list args;
+    va_list args, again;
     int code;
 
     va_start(args, format_string);
-    format(&body, format_string, args);
+    va_start(again, format_string);
+    format(&body, format_string, args, again);
+    va_end(again);
     va_end(args);
     if (!body.text)
         return (int) body.len;
@@ -287,11 +287,13 @@ int ouro_http_replyf(struct ouro_http_exchange *exchange, int status, const char
 int ouro_http_writef(struct ouro_http_exchange *exchange, const char *format_string, ...)
 {
     struct formatted piece;
-    va_list args;
+    va_list args, again;
     int code;
 
     va_start(args, format_string);
-    format(&piece, format_string, args);
+    va_start(again, format_string);
+    format(&piece, format_string, args, again);
+    va_end(again);
     va_end(args);
     if (!piece.text)
         return (int) piece.len;
