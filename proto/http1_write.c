@@ -264,10 +264,8 @@ static void make_opening(struct http1_writer *writer, struct http1_opening *open
 }
 
 void ouro__http1_write_opening(struct http1_writer *writer, struct http1_opening *opening,
-                               int status, const char *type, time_t now)
+                               int status, const char *type, size_t type_len, time_t now)
 {
-    size_t type_len = type ? strlen(type) : 0;
-
     if (type && begins_alike(opening, status, type, type_len, now))
         ouro__http1_write_body(writer, opening->text, opening->len);
     else

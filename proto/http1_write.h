@@ -57,6 +57,22 @@ static inline void ouro__http1_write_body(struct http1_writer *writer, const voi
     writer->len += len;
 }
 
+/*
+ * For the same without a copy: where the caller may put up to `max` bytes, which are there when it
+ * says how many by ouro__http1_write_put(). NULL: there is no room, or there was an error.
+ */
+static inline char *ouro__http1_write_room(struct http1_writer *writer, size_t max)
+{
+    if (max > writer->capacity - writer->len)
+        ouro__http1_write_fail(writer, OURO_ELIMIT);
+    return writer->error ? NULL : writer->data + writer->len;
+}
+
+static inline void ouro__http1_write_put(struct http1_writer *writer, size_t len)
+{
+    writer->len += len;
+}
+
 /* The same for a text. (Inline, as the length of a constant is one then.) */
 static inline void ouro__http1_write_text(struct http1_writer *writer, const char *text)
 {
@@ -126,9 +142,9 @@ struct http1_opening {
     char text[160];
 };
 
-/* As ouro__http1_write_status_line() and two fields; `type` may be NULL, for only one. */
+/* As ouro__http1_write_status_line() and two fields; `type` may be NULL, for only one, with a length of 0. */
 void ouro__http1_write_opening(struct http1_writer *writer, struct http1_opening *opening,
-                               int status, const char *type, time_t now);
+                               int status, const char *type, size_t type_len, time_t now);
 
 /* The registered reason phrase; "Unknown" when there is none. */
 const char *ouro__http1_reason(int status);

@@ -12,6 +12,7 @@
 #define COPY_MAX        (16 * 1024) /* larger pieces of a body are sent from where they are */
 #define FLUSH_MIN       (32 * 1024) /* when so much waits there is nothing to be gained by waiting */
 #define CHUNK_FRAME_MAX (16 + 2 + 2)
+#define LENGTH_LINE_MAX (16 + HTTP1_DIGITS_MAX + 2)
 
 /* --- heads ------------------------------------------------------------------------------- */
 
@@ -25,10 +26,9 @@ static size_t fields_size(const struct http_answer_field *field)
 }
 
 /* What the head can be long at most. */
-static size_t head_size(const struct http_answer *answer)
+static size_t head_size(const struct http_answer *answer, size_t type_len)
 {
-    return 320 + (answer->content_type ? strlen(answer->content_type) : 0) +
-           fields_size(answer->fields);
+    return 320 + type_len + fields_size(answer->fields);
 }
 
 /* They were checked when they were added. */
@@ -44,10 +44,13 @@ static void write_fields(struct http1_writer *writer, const struct http_answer_f
 
 static void write_length(struct http1_writer *writer, uint64_t length)
 {
-    char line[64], *end = mempcpy(line, "Content-Length: ", 16);
+    char *line = ouro__http1_write_room(writer, LENGTH_LINE_MAX), *end;
 
-    end = mempcpy(ouro__http1_put_digits(end, length), "\r\n", 2);
-    ouro__http1_write_body(writer, line, (size_t) (end - line));
+    if (!line)
+        return;
+    end = ouro__http1_put_digits(mempcpy(line, "Content-Length: ", 16), length);
+    end = mempcpy(end, "\r\n", 2);
+    ouro__http1_write_put(writer, (size_t) (end - line));
 }
 
 /* RFC 9110 §8.6, RFC 9112 §6.1. A head is the same for HEAD and GET. */
@@ -93,10 +96,10 @@ static void write_persistence(const struct http_connection *connection, struct h
 }
 
 static void write_head(struct http_connection *connection, struct http1_writer *writer,
-                       const struct http_answer *answer)
+                       const struct http_answer *answer, size_t type_len)
 {
     ouro__http1_write_opening(writer, &connection->server->opening, answer->status,
-                              answer->content_type, time(NULL));
+                              answer->content_type, type_len, time(NULL));
     write_fields(writer, answer->fields);
     if (answer->status == 101) {
         ouro__http1_write_text(writer, "Connection: Upgrade\r\n");
@@ -127,14 +130,15 @@ static int put_head(struct http_connection *connection, const struct http_answer
                     size_t body_len)
 {
     struct http_output *output = &connection->output;
-    size_t size = head_size(answer) + body_len;
+    size_t type_len = answer->content_type ? strlen(answer->content_type) : 0;
+    size_t size = head_size(answer, type_len) + body_len;
     struct http1_writer writer;
     int code = ouro__http_output_reserve(output, size);
 
     if (code)
         return code;
     ouro__http1_write_init(&writer, output->data + output->len, size);
-    write_head(connection, &writer, answer);
+    write_head(connection, &writer, answer, type_len);
     ouro__http1_write_body(&writer, answer->body, body_len);
     if (writer.error)
         return -EINVAL;

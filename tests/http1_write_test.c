@@ -197,7 +197,8 @@ static void test_opening_is_that_of_its_own_answer(void)
         struct http1_writer writer = fresh();
         size_t len;
 
-        ouro__http1_write_opening(&writer, &opening, answers[i].status, given, answers[i].now);
+        ouro__http1_write_opening(&writer, &opening, answers[i].status, given,
+                                  given ? strlen(given) : 0, answers[i].now);
         parts = opening_by_parts(answers[i].status, given, answers[i].now, &len);
         CU_ASSERT_EQUAL(writer.error, 0);
         CU_ASSERT_EQUAL(writer.len, len);
@@ -217,7 +218,7 @@ static void test_opening_of_what_failed_or_is_too_long_is_not_kept(void)
         for (int i = 0; i < 3; i++) {
             writer = fresh();
             type[len - 1] = (char) (i < 2 ? '\n' : 'x');
-            ouro__http1_write_opening(&writer, &opening, 200, type, 784111777);
+            ouro__http1_write_opening(&writer, &opening, 200, type, strlen(type), 784111777);
             CU_ASSERT_EQUAL(writer.error, i < 2 ? -EINVAL : 0);
         }
         CU_ASSERT_EQUAL(writer.len, 17 + 37 + 16 + len);
