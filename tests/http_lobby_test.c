@@ -200,7 +200,9 @@ static void test_answer_that_is_not_read_is_given_up_in_time(void)
 /* Reads nothing for as long as there is a server. */
 static int keep_from_reading(void *arg)
 {
-    CU_ASSERT_EQUAL(ouro_sleep(3600 * OURO_SECOND), -ECANCELED); /* as the main task has ended */
+    CU_ASSERT_EQUAL(ouro_sleep(3600 * OURO_SECOND),
+                    -ECANCELED);             /* as the main task has ended ... */
+    CU_ASSERT(ouro_now() < 3 * OURO_SECOND); /* ... when the second to drain was over */
     return ouro_stream_close(arg);
 }
 
