@@ -87,6 +87,7 @@ static void fill(struct buffer_pool *pool)
     for (unsigned i = 0; i < pool->total; i++) {
         list_init(&pool->buffers[i].link);
         list_init(&pool->buffers[i].age_link);
+        pool->buffers[i].data = pool->area + (size_t) i * pool->bytes;
         if (i >= pool->provided_max)
             pool->buffers[i].state = BUFFER_SPARE;
         ouro__buffer_pool_give(pool, &pool->buffers[i]);
@@ -147,16 +148,10 @@ void ouro__buffer_pool_destroy(struct buffer_pool *pool)
 
 /* --- buffers ----------------------------------------------------------------------------- */
 
-static bool is_on_heap(const struct buffer_pool *pool, const struct buffer *buffer)
+/* Then its bytes follow it. */
+static bool is_on_heap(const struct buffer *buffer)
 {
-    return buffer < pool->buffers || buffer >= pool->buffers + pool->total;
-}
-
-char *ouro__buffer_pool_data(const struct buffer_pool *pool, const struct buffer *buffer)
-{
-    if (is_on_heap(pool, buffer))
-        return (char *) (uintptr_t) (buffer + 1);
-    return pool->area + (size_t) (buffer - pool->buffers) * pool->bytes;
+    return buffer->data == (const char *) (buffer + 1);
 }
 
 static bool is_spare(const struct buffer_pool *pool, const struct buffer *buffer)
@@ -172,8 +167,8 @@ struct buffer *ouro__buffer_pool_take(struct buffer_pool *pool, uint32_t cqe_fla
     CHECK(id < pool->provided_max && buffer->state == BUFFER_PROVIDED,
           "the ring filled a buffer that it did not have");
     pool->provided_count--;
-    asan_unpoison(ouro__buffer_pool_data(pool, buffer), pool->bytes);
-    memory_filled_by_kernel(ouro__buffer_pool_data(pool, buffer), len);
+    asan_unpoison(buffer->data, pool->bytes);
+    memory_filled_by_kernel(buffer->data, len);
     buffer->state = BUFFER_RECEIVED;
     buffer->len = len;
     buffer->turn = pool->dispatcher->turn_count;
@@ -208,7 +203,7 @@ static void move_to_heap(struct buffer_pool *pool)
         if (!moved)
             break;
         *moved = *buffer;
-        memcpy(moved + 1, ouro__buffer_pool_data(pool, buffer), buffer->len);
+        moved->data = memcpy(moved + 1, buffer->data, buffer->len);
         list_init(&moved->age_link);
         list_append(&buffer->link, &moved->link); /* into its place */
         list_remove(&buffer->link);
@@ -234,16 +229,14 @@ static void give_spare(struct buffer_pool *pool, struct buffer *buffer)
         container_of(waiter, struct spare_wait, waiter)->buffer = buffer;
         ouro__task_wake(&waiter->wait, 0);
     } else {
-        asan_poison(ouro__buffer_pool_data(pool, buffer), pool->bytes);
+        asan_poison(buffer->data, pool->bytes);
         list_append(pool->spare.next, &buffer->link); /* the hottest first */
     }
 }
 
 void ouro__buffer_pool_give(struct buffer_pool *pool, struct buffer *buffer)
 {
-    char *data = ouro__buffer_pool_data(pool, buffer);
-
-    if (is_on_heap(pool, buffer)) {
+    if (is_on_heap(buffer)) {
         free(buffer);
         pool->on_heap_count--;
         return;
@@ -255,8 +248,8 @@ void ouro__buffer_pool_give(struct buffer_pool *pool, struct buffer *buffer)
         return;
     }
     buffer->state = BUFFER_PROVIDED;
-    asan_poison(data, pool->bytes);
-    ouro__ring_give_buffer(&pool->dispatcher->ring, data, pool->bytes,
+    asan_poison(buffer->data, pool->bytes);
+    ouro__ring_give_buffer(&pool->dispatcher->ring, buffer->data, pool->bytes,
                            (unsigned) (buffer - pool->buffers));
     pool->provided_count++;
     serve(pool);
@@ -280,7 +273,7 @@ int ouro__buffer_pool_take_spare(struct buffer_pool *pool, struct buffer **ret_b
     if (node) {
         spare.buffer = container_of(node, struct buffer, link);
         spare.buffer->state = BUFFER_LEASED;
-        asan_unpoison(ouro__buffer_pool_data(pool, spare.buffer), pool->bytes);
+        asan_unpoison(spare.buffer->data, pool->bytes);
     } else {
         list_append(&pool->spare_waiting, &spare.waiter.link);
         if (ouro__task_park(&spare.waiter.wait))

@@ -49,6 +49,7 @@ struct buffer {
     struct list link;     /* with its receiver, or among the spare ones */
     struct list age_link; /* BUFFER_RECEIVED, unless moved to the heap: in the pool's `received` */
     uint64_t turn;        /* in which it was received */
+    char *data;
     struct receiver *owner; /* NULL: spare, or its receiver is gone */
     uint32_t len;
     enum buffer_state state;
@@ -94,8 +95,6 @@ bool ouro__buffer_pool_is_idle(const struct buffer_pool *pool);
 
 /* All leases are back by then, and all receivers done. NULL is allowed. */
 void ouro__buffer_pool_destroy(struct buffer_pool *pool);
-
-char *ouro__buffer_pool_data(const struct buffer_pool *pool, const struct buffer *buffer);
 
 /* The buffer that a completion with IORING_CQE_F_BUFFER names; `len` bytes of it are filled. */
 struct buffer *ouro__buffer_pool_take(struct buffer_pool *pool, uint32_t cqe_flags, uint32_t len);

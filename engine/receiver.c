@@ -288,13 +288,11 @@ static int park(struct receiver *self, const struct wait_kind *kind, const char 
 /* --- leases ---------------------------------------------------------------------------------- */
 
 /* All of what is in the buffer but its first `head_len` bytes. */
-static void lend(struct buffer_pool *pool, struct buffer *buffer, uint32_t head_len,
-                 struct ouro_lease *ret_lease)
+static void lend(struct buffer *buffer, uint32_t head_len, struct ouro_lease *ret_lease)
 {
     ouro__buffer_pool_lend(buffer);
-    *ret_lease = (struct ouro_lease) {.data = ouro__buffer_pool_data(pool, buffer) + head_len,
-                                      .len = buffer->len - head_len,
-                                      .buffer = buffer};
+    *ret_lease = (struct ouro_lease) {
+        .data = buffer->data + head_len, .len = buffer->len - head_len, .buffer = buffer};
 }
 
 void ouro_lease_release(struct ouro_lease *lease)
@@ -329,8 +327,8 @@ ssize_t ouro_lease_copy(const void *data, size_t len, struct ouro_lease *ret_lea
     if (code)
         return code;
     buffer->len = len < pool->bytes ? (uint32_t) len : pool->bytes;
-    memcpy(ouro__buffer_pool_data(pool, buffer), data, buffer->len);
-    lend(pool, buffer, /* head_len= */ 0, ret_lease);
+    memcpy(buffer->data, data, buffer->len);
+    lend(buffer, /* head_len= */ 0, ret_lease);
     return (ssize_t) ret_lease->len;
 }
 
@@ -370,31 +368,31 @@ bool ouro_receiver_is_ready(const struct ouro_receiver *receiver)
     return has_something((const struct receiver *) (const void *) receiver);
 }
 
-static ssize_t take_datagram(struct buffer_pool *pool, struct buffer *buffer,
-                             struct ouro_lease *ret_lease, struct ouro_address *ret_from)
+static ssize_t take_datagram(struct buffer *buffer, struct ouro_lease *ret_lease,
+                             struct ouro_address *ret_from)
 {
     struct datagram_head head;
 
-    memcpy(&head, ouro__buffer_pool_data(pool, buffer), sizeof(head)); /* it may be misaligned */
+    memcpy(&head, buffer->data, sizeof(head)); /* it may be misaligned */
     if (ret_from)
         read_sender(&head, ret_from);
-    lend(pool, buffer, sizeof(head), ret_lease);
+    lend(buffer, sizeof(head), ret_lease);
     if (ret_lease->len == 0)
         ouro_lease_release(ret_lease); /* who got no bytes need not give any back */
     return (ssize_t) head.out.payloadlen;
 }
 
-static ssize_t take_bytes(struct buffer_pool *pool, struct buffer *buffer,
-                          struct ouro_lease *ret_lease, struct ouro_address *ret_from)
+static ssize_t take_bytes(struct buffer *buffer, struct ouro_lease *ret_lease,
+                          struct ouro_address *ret_from)
 {
     if (ret_from)
         memset(ret_from, 0, sizeof(*ret_from));
-    lend(pool, buffer, /* head_len= */ 0, ret_lease);
+    lend(buffer, /* head_len= */ 0, ret_lease);
     return (ssize_t) ret_lease->len;
 }
 
 /* What is there; the receiver is ready. */
-static ssize_t take(struct receiver *self, struct buffer_pool *pool, struct ouro_lease *ret_lease,
+static ssize_t take(struct receiver *self, struct ouro_lease *ret_lease,
                     struct ouro_address *ret_from)
 {
     struct list *node = list_shift(&self->received);
@@ -404,20 +402,20 @@ static ssize_t take(struct receiver *self, struct buffer_pool *pool, struct ouro
         struct buffer *buffer = container_of(node, struct buffer, link);
 
         list_append(&self->leased, node);
-        return self->is_datagram ? take_datagram(pool, buffer, ret_lease, ret_from)
-                                 : take_bytes(pool, buffer, ret_lease, ret_from);
+        return self->is_datagram ? take_datagram(buffer, ret_lease, ret_from)
+                                 : take_bytes(buffer, ret_lease, ret_from);
     }
     self->result = NOTHING_YET; /* asked again, the kernel says what is the case then */
     return result;
 }
 
-static int get_pool(const struct receiver *self, struct buffer_pool **ret_pool)
+/* Before anything can be received. Returns 0 or -errno. */
+static int make_pool(const struct receiver *self)
 {
-    int code = ouro__buffer_pool_get(ouro__dispatcher, ret_pool);
+    struct buffer_pool *pool;
+    int code = ouro__buffer_pool_get(ouro__dispatcher, &pool);
 
-    if (!code && self->is_datagram && (*ret_pool)->bytes <= OURO_DATAGRAM_HEAD)
-        return -EINVAL;
-    return code;
+    return !code && self->is_datagram && pool->bytes <= OURO_DATAGRAM_HEAD ? -EINVAL : code;
 }
 
 ssize_t ouro_receiver_next(struct ouro_receiver *receiver, struct ouro_lease *ret_lease)
@@ -429,21 +427,21 @@ ssize_t ouro_receiver_next_from(struct ouro_receiver *receiver, struct ouro_leas
                                 struct ouro_address *ret_from)
 {
     struct receiver *self = receiver_of(receiver);
-    struct buffer_pool *pool;
     ssize_t result;
     int code;
 
     (void) ouro__dispatcher_task("ouro_receiver_next() needs a task");
     code = ouro__task_interruption();
-    if (!code)
-        code = get_pool(self, &pool);
     if (code)
         return code;
-    if (ouro_receiver_is_ready(receiver)) {
-        result = take(self, pool, ret_lease, ret_from);
+    if (has_something(self)) {
+        result = take(self, ret_lease, ret_from);
         ouro__task_charge();
         return result;
     }
+    code = make_pool(self);
+    if (code)
+        return code;
     if (park(self, &next_kind, "ouro_receiver_next() needs a task"))
         return ouro__task_interruption();
     if (list_is_empty(&self->received) && self->result < 0) {
@@ -451,20 +449,20 @@ ssize_t ouro_receiver_next_from(struct ouro_receiver *receiver, struct ouro_leas
         if (code)
             return code; /* the error is for the next call: no other would tell of it */
     }
-    return take(self, pool, ret_lease, ret_from);
+    return take(self, ret_lease, ret_from);
 }
 
 int ouro_receiver_watch(struct ouro_receiver *receiver, ouro_receiver_ready_fn *ready)
 {
     struct receiver *self = receiver_of(receiver);
-    struct buffer_pool *pool;
-    int code = get_pool(self, &pool);
+    int code;
 
     CHECK(!is_wanted(self), "a receiver is watched that somebody waits for");
+    if (has_something(self))
+        return 1;
+    code = make_pool(self);
     if (code)
         return code;
-    if (ouro_receiver_is_ready(receiver))
-        return 1;
     self->ready = ready;
     arm(self);
     recount(self);
