@@ -207,6 +207,7 @@ EXAMPLES = \
 	examples/wget
 
 BENCHES = \
+	bench/arena \
 	bench/connections \
 	bench/fairness \
 	bench/http_instructions \
@@ -221,6 +222,7 @@ BENCHES = \
 
 # Those whose own share is measured: compiled as a whole, together with the libraries.
 WHOLE_PROGRAMS = \
+	bench/arena \
 	bench/http_instructions \
 	examples/http_server
 
@@ -243,6 +245,7 @@ TEST_SOURCES = \
 	tests/acceptor_test.c \
 	tests/account.c \
 	tests/address_test.c \
+	tests/arena_test.c \
 	tests/buffer_pool_test.c \
 	tests/cancel_rows.c \
 	tests/cancel_test.c \
@@ -397,6 +400,7 @@ $(BUILD)/engine/% $(BUILD)/pic/engine/%: private INCLUDES = -Iengine
 # What fuzzers are to explore is in proto/; watching the engine as well makes them half as fast.
 $(BUILD)/engine/%: private override SAN := $(SAN:fuzzer-no-link,%=%)
 $(BUILD)/tests/%: private DEFINES = -DOURO_EXAMPLES='"$(abspath $(BUILD))/examples"' \
+	-DOURO_ARENA='"$(abspath $(BUILD))/bench/arena"' \
 	-DOURO_GDB_SCRIPT='"$(abspath docs/ouro-gdb.py)"' \
 	-DOURO_PUBLIC_HEADERS='$(PUBLIC_HEADERS:%="%",)'
 
@@ -439,6 +443,7 @@ PROTO_OBJECTS = $(PROTO_SOURCES:%.c=$(BUILD)/%.o)
 ENGINE_PIC_OBJECTS = $(ENGINE_SOURCES:%.c=$(BUILD)/pic/%.o)
 PROTO_PIC_OBJECTS = $(PROTO_SOURCES:%.c=$(BUILD)/pic/%.o)
 WHOLE_OBJECTS = $(patsubst %.c,$(BUILD)/whole/%.o,$(ENGINE_SOURCES) $(PROTO_SOURCES))
+ARENA_ITEMS = $(BUILD)/$(if $(WHOLE),whole/)bench/arena_items.o
 MADE_WHOLE = $(if $(WHOLE),$(WHOLE_PROGRAMS:%=$(BUILD)/%))
 TEST_OBJECTS = $(TEST_SOURCES:%.c=$(BUILD)/%.o)
 C_PROGRAMS = $(EXAMPLES:%=$(BUILD)/%) $(BENCHES:%=$(BUILD)/%)
@@ -448,7 +453,7 @@ AARCH64_SOURCES = $(filter-out engine/ring_uring.c,$(ENGINE_SOURCES)) $(AARCH64_
 AARCH64_OBJECTS = $(AARCH64_SOURCES:%.c=$(BUILD)/aarch64/%.o)
 OBJECTS = $(ENGINE_OBJECTS) $(PROTO_OBJECTS) $(ENGINE_PIC_OBJECTS) $(PROTO_PIC_OBJECTS) \
 	$(WHOLE_OBJECTS) $(WHOLE_PROGRAMS:%=$(BUILD)/whole/%.o) $(TEST_OBJECTS) $(FUZZ_PROGRAMS:%=%.o) \
-	$(C_PROGRAMS:%=%.o) $(CXX_PROGRAMS:%=%.o) $(AARCH64_OBJECTS)
+	$(C_PROGRAMS:%=%.o) $(ARENA_ITEMS) $(CXX_PROGRAMS:%=%.o) $(AARCH64_OBJECTS)
 
 # Users of libouro-proto need both, in this order.
 STATIC_LIBS = $(BUILD)/libouro-proto.a $(BUILD)/libouro.a
@@ -481,7 +486,7 @@ run: deps
 	@exec $(BUILD)/examples/http_server --listen $(LISTEN)
 
 check: deps-check
-	+@$(SUBMAKE) examples $(TESTS) check-headers
+	+@$(SUBMAKE) examples $(BUILD)/bench/arena $(TESTS) check-headers
 	@$(TESTS) $(ONLY)
 
 # Valgrind 3.19 knows io_uring_enter(2), but a thread that waits there hears no signals and stops all
@@ -515,7 +520,7 @@ check-fuzz: deps-check
 fuzz-programs: $(FUZZ_PROGRAMS)
 
 test: deps-test
-	+@$(SUBMAKE) all $(TESTS) $(AARCH64_PROGRAM) check-headers check-symbols
+	+@$(SUBMAKE) all $(BUILD)/bench/arena $(TESTS) $(AARCH64_PROGRAM) check-headers check-symbols
 	@$(TESTS) $(ONLY)
 	@echo '--- aarch64 ---'
 	@$(QEMU) $(AARCH64_PROGRAM)
@@ -604,12 +609,16 @@ $(SHARED_LIBS): %: %.$(VERSION)
 	@ln -sf $(<F) $@.$(SOVERSION)
 	@ln -sf $(<F) $@
 
+# The one that has a second file.
+$(BUILD)/bench/arena: $(ARENA_ITEMS)
+
 $(MADE_WHOLE): $(BUILD)/%: $(BUILD)/whole/%.o $(WHOLE_OBJECTS) Makefile
 	$(call say,LD)$(CC) $(ALL_CFLAGS) $(PIE) $(WHOLE) $(PROGRAM_LDFLAGS) -o $@ $(filter %.o,$^) \
 		$(BUNDLED_LLHTTP) $(BUNDLED_URING) $(PROTO_LIBS) $(ENGINE_LIBS)
 
 $(filter-out $(MADE_WHOLE),$(C_PROGRAMS)): %: %.o $(STATIC_LIBS) Makefile
-	$(call say,LD)$(CC) $(PROGRAM_LDFLAGS) -o $@ $< $(STATIC_LIBS) $(PROTO_LIBS) $(ENGINE_LIBS)
+	$(call say,LD)$(CC) $(PROGRAM_LDFLAGS) -o $@ $(filter %.o,$^) $(STATIC_LIBS) $(PROTO_LIBS) \
+		$(ENGINE_LIBS)
 
 $(FUZZ_PROGRAMS): %: %.o $(STATIC_LIBS) Makefile
 	$(call say,LD)$(CC) $(PROGRAM_LDFLAGS) -fsanitize=fuzzer -o $@ $< $(STATIC_LIBS) $(PROTO_LIBS) \

@@ -43,6 +43,7 @@
     SUITE(accept)           \
     SUITE(acceptor)         \
     SUITE(address)          \
+    SUITE(arena)            \
     SUITE(buffer_pool)      \
     SUITE(cancel)           \
     SUITE(char_class)       \
