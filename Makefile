@@ -209,6 +209,7 @@ EXAMPLES = \
 BENCHES = \
 	bench/arena \
 	bench/connections \
+	bench/echo_load \
 	bench/fairness \
 	bench/http_instructions \
 	bench/lease_echo \
