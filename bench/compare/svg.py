@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: MIT
+"""
+svg - bars, one for each server, with the lowest and the highest round as a line across the end
+
+Bars far longer than most are broken, so that the others can be told apart; the numbers are whole.
+Dark on light with a background of its own, so that it can be read on pages of any colour.
+"""
+
+import dataclasses
+from html import escape
+
+WIDTH = 720
+LABEL_WIDTH = 130
+VALUE_WIDTH = 130
+BAR_HEIGHT = 18
+ROW_HEIGHT = 26
+TOP_HEIGHT = 58
+
+OURS, FLOOR, OTHERS = "#c2410c", "#9ca3af", "#3b6ea5"
+INK, FAINT, PAPER = "#1f2937", "#6b7280", "#ffffff"
+
+
+@dataclasses.dataclass
+class Bar:
+    label: str
+    value: float
+    lowest: float
+    highest: float
+    text: str
+    colour: str = OTHERS
+
+
+def bars(title: str, subtitle: str, rows: list[Bar]) -> str:
+    height = TOP_HEIGHT + ROW_HEIGHT * len(rows) + 14
+    most = longest(rows)
+    scale = (WIDTH - LABEL_WIDTH - VALUE_WIDTH) / most
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
+        f'font-family="sans-serif" role="img">',
+        f"<title>{escape(title)}</title>",
+        f'<rect width="{WIDTH}" height="{height}" fill="{PAPER}"/>',
+        text(14, 25, title, INK, 16, weight="bold"),
+        text(14, 44, subtitle, FAINT, 12),
+    ]
+    for index, bar in enumerate(rows):
+        lines += row(bar, TOP_HEIGHT + ROW_HEIGHT * index, scale, most)
+    return "\n".join(lines + ["</svg>", ""])
+
+
+def longest(rows: list[Bar]) -> float:
+    """What fills the width. A round that went wrong is not to make all others short, nor one server."""
+    values = sorted(bar.value for bar in rows)
+    highest = max((min(bar.highest, 1.5 * bar.value) for bar in rows), default=0)
+    return min(highest, 4 * values[(len(values) - 1) // 2]) if highest else 1
+
+
+def row(bar: Bar, top: int, scale: float, most: float) -> list[str]:
+    middle = top + BAR_HEIGHT / 2
+    lowest, highest = (LABEL_WIDTH + min(value, most) * scale for value in (bar.lowest, bar.highest))
+    end = LABEL_WIDTH + min(bar.value, most) * scale
+    return [
+        text(LABEL_WIDTH - 8, middle + 4, bar.label, INK, 13, anchor="end",
+             weight="bold" if bar.colour == OURS else "normal"),
+        f'<rect x="{LABEL_WIDTH}" y="{top}" width="{end - LABEL_WIDTH:.1f}" height="{BAR_HEIGHT}" fill="{bar.colour}"/>',
+        f'<path d="M{lowest:.1f} {middle:.1f}H{highest:.1f}M{lowest:.1f} {middle - 4:.1f}v8M{highest:.1f} '
+        f'{middle - 4:.1f}v8" stroke="{INK}" fill="none"/>',
+        *([broken(end - 24, top)] if bar.value > most else []),
+        text(max(end, highest) + 8, middle + 4, bar.text, INK, 12),
+    ]
+
+
+def broken(x: float, top: int) -> str:
+    return f'<path d="M{x:.1f} {top + BAR_HEIGHT}l6 {-BAR_HEIGHT}" stroke="{PAPER}" stroke-width="4"/>'
+
+
+def text(x: float, y: float, words: str, colour: str, size: int, anchor: str = "start", weight: str = "normal") -> str:
+    return (f'<text x="{x:.1f}" y="{y:.1f}" fill="{colour}" font-size="{size}" text-anchor="{anchor}" '
+            f'font-weight="{weight}">{escape(words)}</text>')
