@@ -14,12 +14,15 @@
 ##   make check-valgrind  those on the simulated ring, under Valgrind
 ##   make check-fuzz      fuzzers, with clang, FUZZ_SECONDS=10 each, from tests/corpus
 ##   make bench           the benchmarks; they are programs in $(BUILD)/bench, run them one by one
+##   make bench-compare   HTTP servers side by side: a report in $(BUILD)/compare, in 20 minutes;
+##                        FULL=1: in 90; installs what is missing
 ##   make examples        the examples, in $(BUILD)/examples
 ##   make install         libraries, headers, pkg-config files, ouro-doctor and the gdb script to
 ##                        PREFIX (uninstall undoes it)
 ##   make format          lay out the sources (format-check only looks)
 ##   make deps            install what `run` needs; deps-test and deps-bench: what these need;
-##                        deps-compare: the servers and generators of bench/http_compare.py
+##                        deps-compare: the servers and generators of bench-compare;
+##                        bench-deps: both of the latter
 ##   make clean           remove $(BUILD)
 ##   make help            this
 ##
@@ -526,6 +529,15 @@ test: deps-test
 	@echo '--- aarch64 ---'
 	@$(QEMU) $(AARCH64_PROGRAM)
 
+# Installing and building have their share of 20 minutes, or of 90: rounds are played as far as they
+# fit into the rest. It ends with an error when a server failed, but not without a report.
+COMPARED = bench/arena bench/echo_load bench/raw_client bench/raw_epoll bench/raw_http bench/raw_load \
+	examples/http_server examples/sharded_echo
+bench-compare: deps-compare
+	+@$(SUBMAKE) $(COMPARED:%=$(BUILD)/%)
+	@bench/http_compare.py $(if $(filter 1,$(FULL)),--minutes 75,--short --rounds 5 --seconds 1 --minutes 12) \
+		--build $(BUILD) --report $(BUILD)/compare --made-by '$(strip make bench-compare $(FULL:%=FULL=%))'
+
 deps:
 	@CC='$(CC)' CXX='$(CXX)' .ci/deps run
 deps-check:
@@ -536,6 +548,9 @@ deps-bench:
 	@CC='$(CC)' CXX='$(CXX)' .ci/deps run bench
 deps-compare:
 	@CC='$(CC)' CXX='$(CXX)' .ci/deps run compare
+
+bench-deps:
+	@CC='$(CC)' CXX='$(CXX)' .ci/deps run bench compare
 
 format:
 	@.ci/format
@@ -703,7 +718,7 @@ uninstall:
 		[ ! -d $$folder ] || rmdir --ignore-fail-on-non-empty $$folder; \
 	done
 
-.PHONY: all bench check check-fuzz check-headers check-install check-symbols check-threads check-valgrind clean \
+.PHONY: all bench bench-compare bench-deps check check-fuzz check-headers check-install check-symbols check-threads check-valgrind clean \
 	deps deps-bench deps-check deps-compare deps-test examples format format-check fuzz-programs help install run \
 	test uninstall FORCE
 .DELETE_ON_ERROR:
