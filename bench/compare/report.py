@@ -228,6 +228,8 @@ def noise_section(measured: Measured) -> list[str]:
     if rounds < ROUNDS_MIN:
         lines += ["", f"**{rounds} round{'' if rounds == 1 else 's'}: enough to see that everything runs, "
                   "and for nothing else.**"]
+    lines += ["", "Where a server is busy for much less than 100 % of its CPU, the load was the limit: its requests/s say "
+              "nothing then, its CPU time does."]
     lines += ["", "The load's own CPU, and a machine that other guests share, are not under our control: repeat it, and "
               "compare ratios rather than times."]
     return lines + [""] * bool(measured.data["failures"]) + [f"- failed: {text}" for text in measured.data["failures"]]
