@@ -629,6 +629,7 @@ $(SHARED_LIBS): %: %.$(VERSION)
 $(BUILD)/bench/arena: $(ARENA_ITEMS)
 
 $(MADE_WHOLE): $(BUILD)/%: $(BUILD)/whole/%.o $(WHOLE_OBJECTS) Makefile
+	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(ALL_CFLAGS) $(PIE) $(WHOLE) $(PROGRAM_LDFLAGS) -o $@ $(filter %.o,$^) \
 		$(BUNDLED_LLHTTP) $(BUNDLED_URING) $(PROTO_LIBS) $(ENGINE_LIBS)
 
