@@ -297,6 +297,8 @@ def playable(bench: Bench) -> list[str]:
         absent = [tool for tool in WORKLOADS[name].tools if not shutil.which(tool)]
         if absent:
             bench.note(f"workload {name} is not measured: there is no {', '.join(absent)}")
+        elif "perf" in WORKLOADS[name].tools and not workloads.can_count_system_calls():
+            bench.note(f"workload {name} is not measured: perf may not count system calls here; root may")
         else:
             names.append(name)
     return names

@@ -75,8 +75,10 @@ def hypervisor() -> str:
 
 def commit() -> str:
     name = output("git", "-C", str(TOP), "describe", "--always", "--abbrev=12", "--exclude=*")
+    if not re.fullmatch("[0-9a-f]+", name):  # not a clone, or not ours
+        return "unknown"
     changed = output("git", "-C", str(TOP), "status", "--porcelain", "--untracked-files=no")
-    return name + (" with changes" if changed not in ("", "not there") else "")
+    return name + (" with changes" if changed else "")
 
 
 def output(program: str, *arguments: str) -> str:

@@ -108,10 +108,19 @@ def measure_idle(bench: "Bench", server: Running) -> dict:
     return {"connections": count, "resident_kib": after, "kib": (after - before) / count}
 
 
+TRACEPOINT = "raw_syscalls:sys_enter"
+
+
+def can_count_system_calls() -> bool:
+    done = subprocess.run(["perf", "stat", "-e", TRACEPOINT, "true"], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+    return done.returncode == 0
+
+
 def with_system_calls(bench: "Bench", server: Running, command: list[str], read) -> dict:
     counts = bench.settings.folder / "perf"
     # It counts for as long as the generator runs; the warm-up is not among it.
-    perf = ["perf", "stat", "-x,", "-e", "raw_syscalls:sys_enter", "-o", str(counts), "-p",
+    perf = ["perf", "stat", "-x,", "-e", TRACEPOINT, "-o", str(counts), "-p",
             ",".join(map(str, server.pids())), "--"]
     result = under_load(bench, server, command, read, perf)
     count = re.search(r"^(\d+),[^\n]*raw_syscalls:sys_enter", counts.read_text(), re.M)
