@@ -105,6 +105,8 @@ class Bench:
             try:
                 with self.running(name) as server:
                     self.reply_bytes[name] = check(server.port, HELLO)
+                if self.servers[name].remark:
+                    self.notes.append(f"{name}: {self.servers[name].remark}")
             except Failure as failure:
                 self.note(f"{name} is not measured: {str(failure).splitlines()[0][:300]}")
                 del self.servers[name]

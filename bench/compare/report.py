@@ -315,7 +315,7 @@ def short(data: dict) -> str:
         f"`{data['command']}` on {facts.get('CPU')}, {facts.get('kernel')}, commit {facts.get('commit')}; "
         f"medians of {data['settings']['rounds']} rounds, a CPU and a worker each, the load on another CPU:", "",
         *("| " + " | ".join(row) + " |" for row in rows), "",
-        "raw_http and raw_epoll parse nothing: they are the floor.", "", *short_losses(measured), ""])
+        "raw_http, raw_epoll and the program on libuv parse nothing; the former two are the floor.", "", *short_losses(measured), ""])
 
 
 def short_losses(measured: Measured) -> list[str]:

@@ -60,6 +60,7 @@ class Server:
     package: str = ""  # Debian's, whose version the report tells
     is_ours: bool = False
     has_kernel_thread: bool = False  # which wants a CPU of its own
+    remark: str = ""  # what is to be known about its numbers
 
 
 # --- ours ------------------------------------------------------------------------------------------
@@ -226,11 +227,13 @@ SERVERS: dict[str, Server] = {
     "ouro-auto": Server(ouro_mode("auto"), JOBS, is_ours=True),
     "raw_http": Server(raw_http_command),
     "raw_epoll": Server(raw_epoll_command),
-    "nginx": Server(nginx_command, (HELLO, JSON), is_fitted=True, package="nginx"),
+    "nginx": Server(nginx_command, (HELLO, JSON), is_fitted=True, package="nginx",
+                    remark="its JSON is a fixed text"),
     "h2o": Server(h2o_command, is_fitted=True, package="h2o"),
     "haproxy": Server(haproxy_command, is_fitted=True, package="haproxy"),
     "lighttpd": Server(lighttpd_command, is_fitted=True, package="lighttpd"),
-    "libuv": Server(uv_command, (HELLO, TIMERS, ECHO), is_fitted=True, package="libuv1-dev"),
+    "libuv": Server(uv_command, (HELLO, TIMERS, ECHO), is_fitted=True, package="libuv1-dev",
+                    remark="its program parses nothing, as the floors"),
     "go": Server(go_command, JOBS, is_fitted=True, package="golang-go"),
     "node": Server(node_command, JOBS, is_fitted=True, package="nodejs"),
     "aiohttp": Server(python_command("asyncio"), JOBS, is_fitted=True, package="python3-aiohttp"),
