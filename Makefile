@@ -230,6 +230,11 @@ WHOLE_PROGRAMS = \
 	bench/http_instructions \
 	examples/http_server
 
+# What bench/ouro_load is made of; the tests have it as well.
+LOAD_SOURCES = \
+	bench/load_histogram.c \
+	bench/load_reply.c
+
 # With Google Benchmark, the only C++ here.
 BENCHES_CXX = \
 	bench/micro \
@@ -296,6 +301,8 @@ TEST_SOURCES = \
 	tests/http_server_test.c \
 	tests/inbox_test.c \
 	tests/list_test.c \
+	tests/load_histogram_test.c \
+	tests/load_reply_test.c \
 	tests/loop_test.c \
 	tests/mailbox_test.c \
 	tests/main.c \
@@ -403,6 +410,7 @@ INCLUDES = -Iengine -Iproto
 $(BUILD)/engine/% $(BUILD)/pic/engine/%: private INCLUDES = -Iengine
 # What fuzzers are to explore is in proto/; watching the engine as well makes them half as fast.
 $(BUILD)/engine/%: private override SAN := $(SAN:fuzzer-no-link,%=%)
+$(BUILD)/tests/load_%.o: private INCLUDES += -Ibench
 $(BUILD)/tests/%: private DEFINES = -DOURO_EXAMPLES='"$(abspath $(BUILD))/examples"' \
 	-DOURO_ARENA='"$(abspath $(BUILD))/bench/arena"' \
 	-DOURO_GDB_SCRIPT='"$(abspath docs/ouro-gdb.py)"' \
@@ -450,6 +458,7 @@ WHOLE_OBJECTS = $(patsubst %.c,$(BUILD)/whole/%.o,$(ENGINE_SOURCES) $(PROTO_SOUR
 ARENA_ITEMS = $(BUILD)/$(if $(WHOLE),whole/)bench/arena_items.o
 MADE_WHOLE = $(if $(WHOLE),$(WHOLE_PROGRAMS:%=$(BUILD)/%))
 TEST_OBJECTS = $(TEST_SOURCES:%.c=$(BUILD)/%.o)
+LOAD_OBJECTS = $(LOAD_SOURCES:%.c=$(BUILD)/%.o)
 C_PROGRAMS = $(EXAMPLES:%=$(BUILD)/%) $(BENCHES:%=$(BUILD)/%)
 FUZZ_PROGRAMS = $(FUZZERS:%=$(BUILD)/%)
 CXX_PROGRAMS = $(BENCHES_CXX:%=$(BUILD)/%)
@@ -457,7 +466,7 @@ AARCH64_SOURCES = $(filter-out engine/ring_uring.c,$(ENGINE_SOURCES)) $(AARCH64_
 AARCH64_OBJECTS = $(AARCH64_SOURCES:%.c=$(BUILD)/aarch64/%.o)
 OBJECTS = $(ENGINE_OBJECTS) $(PROTO_OBJECTS) $(ENGINE_PIC_OBJECTS) $(PROTO_PIC_OBJECTS) \
 	$(WHOLE_OBJECTS) $(WHOLE_PROGRAMS:%=$(BUILD)/whole/%.o) $(TEST_OBJECTS) $(FUZZ_PROGRAMS:%=%.o) \
-	$(C_PROGRAMS:%=%.o) $(ARENA_ITEMS) $(CXX_PROGRAMS:%=%.o) $(AARCH64_OBJECTS)
+	$(LOAD_OBJECTS) $(C_PROGRAMS:%=%.o) $(ARENA_ITEMS) $(CXX_PROGRAMS:%=%.o) $(AARCH64_OBJECTS)
 
 # Users of libouro-proto need both, in this order.
 STATIC_LIBS = $(BUILD)/libouro-proto.a $(BUILD)/libouro.a
@@ -649,9 +658,9 @@ $(CXX_PROGRAMS): %: %.o $(STATIC_LIBS) Makefile
 # tests/cancel_test.c; not what shared libraries call.
 WRAPPED = aligned_alloc calloc free malloc mmap munmap pthread_create pthread_join realloc strdup \
 	strndup ouro__task_give_way ouro__task_give_way_to_turn ouro__task_park ouro__task_sleep_until
-$(TESTS): $(TEST_OBJECTS) $(STATIC_LIBS) Makefile
-	$(call say,LD)$(CC) $(PROGRAM_LDFLAGS) $(WRAPPED:%=-Wl,--wrap=%) -o $@ $(TEST_OBJECTS) $(STATIC_LIBS) $(PROTO_LIBS) \
-		$(ENGINE_LIBS) -lcunit
+$(TESTS): $(TEST_OBJECTS) $(LOAD_OBJECTS) $(STATIC_LIBS) Makefile
+	$(call say,LD)$(CC) $(PROGRAM_LDFLAGS) $(WRAPPED:%=-Wl,--wrap=%) -o $@ $(TEST_OBJECTS) $(LOAD_OBJECTS) \
+		$(STATIC_LIBS) $(PROTO_LIBS) $(ENGINE_LIBS) -lcunit -lm
 
 # Static, so that qemu needs no aarch64 libraries.
 $(AARCH64_PROGRAM): $(AARCH64_OBJECTS) Makefile

@@ -78,6 +78,8 @@
     SUITE(http_rules)       \
     SUITE(http_server)      \
     SUITE(inbox)            \
+    SUITE(load_histogram)   \
+    SUITE(load_reply)       \
     SUITE(loop)             \
     SUITE(mailbox)          \
     SUITE(multipart)        \
