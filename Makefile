@@ -233,7 +233,10 @@ WHOLE_PROGRAMS = \
 # What bench/ouro_load is made of; the tests have it as well.
 LOAD_SOURCES = \
 	bench/load_histogram.c \
-	bench/load_reply.c
+	bench/load_reply.c \
+	bench/load_run.c \
+	bench/load_stats.c \
+	bench/load_tape.c
 
 # With Google Benchmark, the only C++ here.
 BENCHES_CXX = \
@@ -303,6 +306,7 @@ TEST_SOURCES = \
 	tests/list_test.c \
 	tests/load_histogram_test.c \
 	tests/load_reply_test.c \
+	tests/load_run_test.c \
 	tests/loop_test.c \
 	tests/mailbox_test.c \
 	tests/main.c \

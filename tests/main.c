@@ -80,6 +80,7 @@
     SUITE(inbox)            \
     SUITE(load_histogram)   \
     SUITE(load_reply)       \
+    SUITE(load_run)         \
     SUITE(loop)             \
     SUITE(mailbox)          \
     SUITE(multipart)        \
