@@ -218,6 +218,7 @@ BENCHES = \
 	bench/lease_echo \
 	bench/messages \
 	bench/million_sleepers \
+	bench/ouro_load \
 	bench/raw_client \
 	bench/raw_epoll \
 	bench/raw_http \
@@ -233,7 +234,9 @@ WHOLE_PROGRAMS = \
 # What bench/ouro_load is made of; the tests have it as well.
 LOAD_SOURCES = \
 	bench/load_histogram.c \
+	bench/load_options.c \
 	bench/load_reply.c \
+	bench/load_report.c \
 	bench/load_run.c \
 	bench/load_stats.c \
 	bench/load_tape.c
@@ -638,8 +641,10 @@ $(SHARED_LIBS): %: %.$(VERSION)
 	@ln -sf $(<F) $@.$(SOVERSION)
 	@ln -sf $(<F) $@
 
-# The one that has a second file.
+# Those that have more than one file.
 $(BUILD)/bench/arena: $(ARENA_ITEMS)
+$(BUILD)/bench/ouro_load: $(LOAD_OBJECTS)
+$(BUILD)/bench/ouro_load: private PROGRAM_LIBS = -lm
 
 $(MADE_WHOLE): $(BUILD)/%: $(BUILD)/whole/%.o $(WHOLE_OBJECTS) Makefile
 	@mkdir -p $(@D)
@@ -648,7 +653,7 @@ $(MADE_WHOLE): $(BUILD)/%: $(BUILD)/whole/%.o $(WHOLE_OBJECTS) Makefile
 
 $(filter-out $(MADE_WHOLE),$(C_PROGRAMS)): %: %.o $(STATIC_LIBS) Makefile
 	$(call say,LD)$(CC) $(PROGRAM_LDFLAGS) -o $@ $(filter %.o,$^) $(STATIC_LIBS) $(PROTO_LIBS) \
-		$(ENGINE_LIBS)
+		$(ENGINE_LIBS) $(PROGRAM_LIBS)
 
 $(FUZZ_PROGRAMS): %: %.o $(STATIC_LIBS) Makefile
 	$(call say,LD)$(CC) $(PROGRAM_LDFLAGS) -fsanitize=fuzzer -o $@ $< $(STATIC_LIBS) $(PROTO_LIBS) \
