@@ -308,8 +308,10 @@ TEST_SOURCES = \
 	tests/inbox_test.c \
 	tests/list_test.c \
 	tests/load_histogram_test.c \
+	tests/load_options_test.c \
 	tests/load_reply_test.c \
 	tests/load_run_test.c \
+	tests/load_tape_test.c \
 	tests/loop_test.c \
 	tests/mailbox_test.c \
 	tests/main.c \
@@ -317,6 +319,7 @@ TEST_SOURCES = \
 	tests/no_memory_test.c \
 	tests/offload_test.c \
 	tests/op_test.c \
+	tests/ouro_load_test.c \
 	tests/overflow_test.c \
 	tests/park_test.c \
 	tests/pipe_test.c \
@@ -506,7 +509,7 @@ run: deps
 	@exec $(BUILD)/examples/http_server --listen $(LISTEN)
 
 check: deps-check
-	+@$(SUBMAKE) examples $(BUILD)/bench/arena $(TESTS) check-headers
+	+@$(SUBMAKE) examples $(BUILD)/bench/arena $(BUILD)/bench/ouro_load $(TESTS) check-headers
 	@$(TESTS) $(ONLY)
 
 # Valgrind 3.19 knows io_uring_enter(2), but a thread that waits there hears no signals and stops all
@@ -540,7 +543,7 @@ check-fuzz: deps-check
 fuzz-programs: $(FUZZ_PROGRAMS)
 
 test: deps-test
-	+@$(SUBMAKE) all $(BUILD)/bench/arena $(TESTS) $(AARCH64_PROGRAM) check-headers check-symbols
+	+@$(SUBMAKE) all $(BUILD)/bench/arena $(BUILD)/bench/ouro_load $(TESTS) $(AARCH64_PROGRAM) check-headers check-symbols
 	@$(TESTS) $(ONLY)
 	@echo '--- aarch64 ---'
 	@$(QEMU) $(AARCH64_PROGRAM)

@@ -248,26 +248,28 @@ int load_requests_add_raw(struct load_requests *requests, const char *text, size
 
 /* --- mixes ------------------------------------------------------------------------------- */
 
-/* A line without its end and comment, cut up in place. Returns 0 for an empty one, too. */
+/* A line without its end, cut up in place. Returns 0 for an empty one, too. */
 static int add_mix_line(struct load_requests *requests, const struct load_request_options *options,
                         char *line)
 {
     char *save = NULL, *end, *body = NULL;
-    const char *weight_text = strtok_r(line, " \t\r", &save);
-    const char *method = strtok_r(NULL, " \t\r", &save);
-    const char *target = strtok_r(NULL, " \t\r", &save);
-    const char *path = strtok_r(NULL, " \t\r", &save);
+    const char *weight_text, *method, *target, *path;
     size_t body_len = 0;
     unsigned long weight;
     int code = 0;
 
-    if (!weight_text || *weight_text == '#')
+    line[strcspn(line, "#")] = '\0';
+    weight_text = strtok_r(line, " \t\r", &save);
+    if (!weight_text)
         return 0;
+    method = strtok_r(NULL, " \t\r", &save);
+    target = strtok_r(NULL, " \t\r", &save);
+    path = strtok_r(NULL, " \t\r", &save);
     weight = strtoul(weight_text, &end, 10);
     if (*end || *weight_text == '-' || weight < 1 || weight > LOAD_TAPE_MAX || !target ||
         strtok_r(NULL, " \t\r", &save))
         return -EINVAL;
-    if (path && *path != '#')
+    if (path)
         code = load_read_file(path, &body, &body_len);
     if (!code)
         code =

@@ -79,14 +79,17 @@
     SUITE(http_server)      \
     SUITE(inbox)            \
     SUITE(load_histogram)   \
+    SUITE(load_options)     \
     SUITE(load_reply)       \
     SUITE(load_run)         \
+    SUITE(load_tape)        \
     SUITE(loop)             \
     SUITE(mailbox)          \
     SUITE(multipart)        \
     SUITE(offload)          \
     SUITE(no_memory)        \
     SUITE(op)               \
+    SUITE(ouro_load)        \
     SUITE(overflow)         \
     SUITE(process)          \
     SUITE(range)            \
