@@ -931,6 +931,14 @@ static int wait_for_answers(struct load *load)
     return wait_until(load, ouro_now() + timeout_ns + timeout_ns / 4);
 }
 
+/* The last request at a rate is due before the time is over, and may be answered before, too. */
+static int64_t end_of_issuing(const struct load *load, int64_t now)
+{
+    bool is_by_time = has_rate(load) && load->schedule.due >= load->end;
+
+    return now < load->end && !is_by_time ? now : load->end;
+}
+
 static int play(struct load *load)
 {
     int64_t now, from = load->measured;
@@ -946,7 +954,7 @@ static int play(struct load *load)
         code = wait_until(load, load->end);
     after = read_usage();
     now = ouro_now();
-    load->stats->elapsed_ns = (now < load->end ? now : load->end) - from;
+    load->stats->elapsed_ns = end_of_issuing(load, now) - from;
     load->stats->cpu_ns = after.cpu_ns - before.cpu_ns;
     load->stats->system_calls = after.system_calls - before.system_calls;
     if (!code && has_rate(load)) /* what became due is still sent, for as long as one may take */
