@@ -14,7 +14,8 @@
 #include "load_schedule.h"
 #include "loop.h"
 
-#define ANSWER "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+#define CLOSING_ANSWER "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"
+#define ANSWER         "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 /* --- a server ---------------------------------------------------------------------------- */
 
@@ -58,22 +59,32 @@ static int answer(const struct session *session, const char *text, size_t len)
     return code;
 }
 
+/* Of an answer to HEAD, the head. */
+static size_t answer_len(const struct server *server, char first)
+{
+    const char *body = strstr(server->answer, "\r\n\r\n");
+
+    return first == 'H' && body ? (size_t) (body + 4 - server->answer) : strlen(server->answer);
+}
+
 /* Requests end with an empty line, and have no bodies. */
 static int serve_http(const struct session *session)
 {
     const struct server *server = session->server;
     unsigned answers = 0, matched = 0;
-    char bytes[512];
+    char bytes[512], first = '\0';
     ssize_t len;
     int code = 0;
 
     while (!code && (len = ouro_recv(session->fd, bytes, sizeof(bytes), 0)) > 0) {
         for (ssize_t i = 0; i < len && !code; i++) {
+            first = first ? first : bytes[i];
             matched = bytes[i] == "\r\n\r\n"[matched] ? matched + 1 : bytes[i] == '\r';
             if (matched < 4)
                 continue;
             matched = 0;
-            code = answer(session, server->answer, strlen(server->answer));
+            code = answer(session, server->answer, answer_len(server, first));
+            first = '\0';
             if (!code && ++answers == server->close_after)
                 return 0;
         }
@@ -140,6 +151,7 @@ struct run {
     struct server server;
     struct load_plan plan;
     size_t echo_bytes;
+    const char *raw;     /* requests; NULL: GET / */
     const char *address; /* NULL: 127.0.0.1 */
     bool has_no_server;
     struct load_stats stats;
@@ -153,7 +165,9 @@ static void make_tape(const struct run *run, struct load_tape *tape)
     struct load_requests requests = {NULL, 0};
     int code;
 
-    if (run->echo_bytes)
+    if (run->raw)
+        code = load_requests_add_raw(&requests, run->raw, strlen(run->raw)) > 0 ? 0 : -ENOMEM;
+    else if (run->echo_bytes)
         code = load_requests_add_echo(&requests, run->echo_bytes);
     else
         code = load_requests_add(&requests, &common, "GET", "/", NULL, 0, 1);
@@ -388,11 +402,8 @@ static const struct row {
     {"right", ANSWER, 0, 1, false, "ok", 2, 60, -1, 0, 3},
     {"pipelined", ANSWER, 0, 5, false, "ok", 0, 60, -1, 0, 3},
     {"each on a connection", ANSWER, 0, 1, true, "ok", 0, 60, -1, 0, 60},
-    {"closed with notice", "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok", 1,
-     1, false, "ok", 0, 60, -1, 0, 60},
-    {"closed with notice, pipelined",
-     "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok", 1, 4, false, "ok", 0,
-     60, -1, 0, 60},
+    {"closed with notice", CLOSING_ANSWER, 1, 1, false, "ok", 0, 60, -1, 0, 60},
+    {"closed with notice, pipelined", CLOSING_ANSWER, 1, 4, false, "ok", 0, 60, -1, 0, 60},
     {"ended by closing", "HTTP/1.1 200 OK\r\n\r\nok", 1, 1, false, "ok", 0, 60, -1, 0, 60},
     {"another status", "HTTP/1.1 404 Gone\r\nContent-Length: 2\r\n\r\nok", 0, 1, false, NULL, 0, 60,
      LOAD_ERROR_STATUS, 0, 3},
@@ -452,6 +463,29 @@ static void test_answers_are_told_apart(void)
         }
         if (test_kernel_ring())
             check_row(&rows[i], test_kernel_ring());
+    }
+}
+
+/*
+ * Answers to HEAD have no body, whatever they say: were one taken for the answer to another request,
+ * the next would not make sense. Each connection, and each that takes its place, knows where it is.
+ */
+static void test_requests_keep_their_order(void)
+{
+    for (unsigned pipeline = 1; pipeline <= 4; pipeline++) {
+        for (unsigned close_after = 0; close_after <= 1; close_after++) {
+            struct run run = small_run(close_after ? CLOSING_ANSWER : ANSWER);
+
+            run.raw = "GET /1 HTTP/1.1\r\n\r\nGET /2 HTTP/1.1\r\n\r\nHEAD / HTTP/1.1\r\n\r\n"
+                      "GET /3 HTTP/1.1\r\n\r\nHEAD / HTTP/1.1\r\n\r\n";
+            run.server.close_after = close_after;
+            run.plan.pipeline = pipeline;
+            run.plan.expected = (struct load_expectation) {"ok", 2};
+            CU_ASSERT_EQUAL_FATAL(run_sim(run_load, &run), 0);
+            CU_ASSERT_EQUAL(run.stats.requests, 60);
+            CU_ASSERT_EQUAL(sum_of_errors(&run), 0);
+            CU_ASSERT(!close_after || pipeline == 1 || run.stats.resent > 0);
+        }
     }
 }
 
@@ -550,6 +584,7 @@ const struct test load_run_tests[] = {
     TEST(test_warm_up_does_not_count),
     TEST(test_silence_in_between_is_the_end),
     TEST(test_answers_are_told_apart),
+    TEST(test_requests_keep_their_order),
     TEST(test_connections_are_made_at_a_rate),
     TEST(test_echoes_are_compared),
     TEST(test_nobody_there_is_an_error),
