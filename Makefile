@@ -423,6 +423,7 @@ $(BUILD)/engine/%: private override SAN := $(SAN:fuzzer-no-link,%=%)
 $(BUILD)/tests/load_%.o: private INCLUDES += -Ibench
 $(BUILD)/tests/%: private DEFINES = -DOURO_EXAMPLES='"$(abspath $(BUILD))/examples"' \
 	-DOURO_ARENA='"$(abspath $(BUILD))/bench/arena"' \
+	-DOURO_BENCHES='"$(abspath $(BUILD))/bench"' \
 	-DOURO_GDB_SCRIPT='"$(abspath docs/ouro-gdb.py)"' \
 	-DOURO_PUBLIC_HEADERS='$(PUBLIC_HEADERS:%="%",)'
 

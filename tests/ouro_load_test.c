@@ -3,7 +3,7 @@
  * ouro_load_test.c - runs build/bench/ouro_load beside a server in this process, and reads its
  * reports
  *
- * OURO_EXAMPLES is the folder beside which the benchmarks are built.
+ * OURO_BENCHES is the folder that it was built into.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@
 #include "ouro_http_server.h"
 #include "ouro_process.h"
 
-#define PROGRAM       OURO_EXAMPLES "/../bench/ouro_load"
+#define PROGRAM       OURO_BENCHES "/ouro_load"
 #define ARGUMENTS_MAX 32
 
 static int hello(struct ouro_http_exchange *exchange, void *arg)
