@@ -313,6 +313,9 @@ static void begin_reply(struct connection *connection)
 
 static void note_error(struct load *load, enum load_error error, int code, uint64_t count)
 {
+    struct load_progress *progress = load->plan->progress;
+
+    __atomic_store_n(&progress->errors, progress->errors + count, __ATOMIC_RELAXED);
     load->stats->errors[error] += count;
     if (!load->stats->first_code[error])
         load->stats->first_code[error] = code;
@@ -379,7 +382,7 @@ static void take_reply(struct connection *connection, int64_t now)
 
     connection->has_answered = true;
     load->answered++;
-    __atomic_store_n(load->plan->progress, load->answered, __ATOMIC_RELAXED);
+    __atomic_store_n(&load->plan->progress->answers, load->answered, __ATOMIC_RELAXED);
     record(load, &pending, &connection->reply, now);
     connection->wakes_at = now + load->plan->think_ns;
     settle(load, 1);
@@ -851,7 +854,7 @@ static void start_clock(struct load *load)
     load->limit = UINT64_MAX;
     load->is_started = true;
     if (has_rate(load))
-        load_schedule_init(&load->schedule, load->begin, plan->rate);
+        load_schedule_init(&load->schedule, load->begin + plan->phase_ns, plan->rate);
     if (plan->requests && (has_rate(load) || !plan->warm_up_ns))
         load->limit = plan->requests;
     if (plan->requests && has_rate(load)) /* those that are due during warm-up come before */

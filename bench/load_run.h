@@ -12,6 +12,11 @@
 #include "load_tape.h"
 #include "ouro.h"
 
+/* How far a loop has come, warm-up included, for other threads to read: atomic. */
+struct load_progress {
+    uint64_t answers, errors;
+};
+
 /* What a loop is to do. All of it is borrowed, and only read. */
 struct load_plan {
     struct ouro_address address;
@@ -25,11 +30,12 @@ struct load_plan {
     bool closes;       /* a connection per request */
     uint64_t requests; /* 0: no limit but the time */
     double rate;       /* requests per second; 0: as fast as answers come */
+    int64_t phase_ns;  /* of the first request, so that several loops do not ask at once */
     int64_t warm_up_ns, duration_ns;
     int64_t timeout_ns;       /* of a request, and of a connect */
     int64_t think_ns;         /* from an answer to the connection's next request; with no rate */
     struct load_start *start; /* with several loops: to begin together; else NULL */
-    uint64_t *progress;       /* answers so far, warm-up included, for other threads to read */
+    struct load_progress *progress;
 };
 
 /* Loops that begin together. */

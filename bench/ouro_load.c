@@ -28,7 +28,7 @@
 
 /* What one thread counts, on cache lines of its own. */
 struct share {
-    _Alignas(128) uint64_t answered;
+    _Alignas(128) struct load_progress progress;
     struct load_plan plan;
     struct load_stats stats;
 };
@@ -150,10 +150,12 @@ static void make_plan(struct program *program, unsigned index)
         .timeout_ns = options->timeout_ns,
         .think_ns = options->think_ns,
         .start = threads > 1 ? &program->start : NULL,
-        .progress = &share->answered,
+        .progress = &share->progress,
     };
     for (unsigned i = 0; i < index; i++)
         share->plan.first += (unsigned) part(options->connections, i, threads);
+    if (options->rate > 0)
+        share->plan.phase_ns = (int64_t) (index * 1e9 / options->rate);
     if (options->echo_bytes)
         share->plan.expected = (struct load_expectation) {program->tape.text, options->echo_bytes};
 }
@@ -174,20 +176,32 @@ static int resolve(struct load_options *options)
     return 0;
 }
 
-/* Errors that warm-up hides are not told here either: it is a sign of life, no measurement. */
+/* Of all threads together. */
+static struct load_progress read_progress(const struct program *program)
+{
+    struct load_progress sum = {0, 0};
+
+    for (unsigned i = 0; i < program->options.threads; i++) {
+        const struct load_progress *progress = &program->shares[i].progress;
+
+        sum.answers += __atomic_load_n(&progress->answers, __ATOMIC_RELAXED);
+        sum.errors += __atomic_load_n(&progress->errors, __ATOMIC_RELAXED);
+    }
+    return sum;
+}
+
 static int tell_progress(void *arg)
 {
     const struct program *program = arg;
-    uint64_t before = 0;
+    struct load_progress before = {0, 0};
 
     for (int second = 1; !ouro_sleep(OURO_SECOND); second++) {
-        uint64_t sum = 0;
+        struct load_progress now = read_progress(program);
 
-        for (unsigned i = 0; i < program->options.threads; i++)
-            sum += __atomic_load_n(&program->shares[i].answered, __ATOMIC_RELAXED);
-        fprintf(stderr, "%4d s  %10" PRIu64 " answers/s  %12" PRIu64 " in all\n", second,
-                sum - before, sum);
-        before = sum;
+        fprintf(stderr,
+                "%4d s  %9" PRIu64 " answers/s  %11" PRIu64 " in all  %8" PRIu64 " errors\n",
+                second, now.answers - before.answers, now.answers, now.errors);
+        before = now;
     }
     return 0;
 }

@@ -176,11 +176,16 @@ static void make_tape(const struct run *run, struct load_tape *tape)
     load_requests_done(&requests);
 }
 
+static uint64_t sum_of_errors(const struct run *run)
+{
+    return load_stats_errors(&run->stats);
+}
+
 static int run_load(void *arg)
 {
     struct run *run = arg;
     struct load_tape tape;
-    uint64_t progress = 0;
+    struct load_progress progress = {0, 0};
     int64_t start;
 
     make_tape(run, &tape);
@@ -197,6 +202,7 @@ static int run_load(void *arg)
     start = ouro_now();
     run->code = load_run(&run->plan, &run->stats);
     run->took = ouro_now() - start;
+    CU_ASSERT(progress.answers >= run->stats.requests && progress.errors == sum_of_errors(run));
     if (!run->has_no_server)
         stop_server(&run->server);
     load_tape_done(&tape);
@@ -213,11 +219,6 @@ static struct run small_run(const char *text)
                                   .length = -1,
                                   .duration_ns = OURO_FOREVER,
                                   .timeout_ns = OURO_SECOND}};
-}
-
-static uint64_t sum_of_errors(const struct run *run)
-{
-    return load_stats_errors(&run->stats);
 }
 
 /* --- the schedule ------------------------------------------------------------------------ */
