@@ -67,15 +67,19 @@ static struct list *bucket_of(struct sim *sim, uint64_t user_data)
     return &sim->buckets[ouro__sim_mix(user_data) & (sim->bucket_count - 1)];
 }
 
-/* The oldest operation with this user_data that has not completed, other than `except`. */
-static struct sim_op *find_op(struct sim *sim, uint64_t user_data, const struct sim_op *except)
+/*
+ * The oldest operation with this user_data that was submitted before `cancel` and has not completed.
+ * The kernel runs a cancel when it takes it; here it may be late, and something later may have the
+ * same user_data by then: that of a task's next operation is where the last one was on its stack.
+ */
+static struct sim_op *find_op(struct sim *sim, uint64_t user_data, const struct sim_op *cancel)
 {
     struct list *bucket = bucket_of(sim, user_data);
 
     for (struct list *node = bucket->next; node != bucket; node = node->next) {
         struct sim_op *op = container_of(node, struct sim_op, same_hash);
 
-        if (op->sqe.user_data == user_data && op != except)
+        if (op->sqe.user_data == user_data && op->sequence < cancel->sequence)
             return op;
     }
     return NULL;

@@ -863,6 +863,42 @@ static void test_cancel_may_lose_the_race(void)
     CU_ASSERT(won > 20 && lost > 20 && late > 20);
 }
 
+/* A cancel that is late is not about a later operation with the user_data of the one it was for. */
+static void test_cancel_is_not_for_what_comes_later(void)
+{
+    unsigned late = 0;
+
+    for (unsigned seed = 0; seed < 400; seed++) {
+        struct io_uring_sqe sqe = {0};
+        struct network network;
+        struct driver driver;
+        unsigned receive, cancel;
+        char buf[4];
+
+        open_seed(&driver, seed, "");
+        open_network(&driver, AF_INET, &network);
+        CU_ASSERT_EQUAL(do_send(&driver, network.client, "abcd", 4, 0), 4);
+        io_uring_prep_recv(&sqe, network.server, buf, 4, 0);
+        receive = driver_queue(&driver, &sqe);
+        memset(&sqe, 0, sizeof(sqe));
+        io_uring_prep_cancel64(&sqe, receive + DRIVER_TAGS, 0);
+        cancel = driver_queue(&driver, &sqe);
+        if (driver_wait(&driver, receive) == 4 && !driver.is_done[cancel]) {
+            late++;
+            driver.tag_count = receive; /* the same user_data again */
+            CU_ASSERT_EQUAL(start_recv(&driver, network.server, buf, 4, 0), receive);
+            driver.tag_count = cancel + 1;
+            CU_ASSERT_EQUAL(driver_wait(&driver, cancel), -ENOENT);
+            driver_settle(&driver);
+            CU_ASSERT_FALSE(driver.is_done[receive]);
+            CU_ASSERT_EQUAL(do_send(&driver, network.client, "efgh", 4, 0), 4);
+            CU_ASSERT_EQUAL(driver_wait(&driver, receive), 4);
+        }
+        driver_close(&driver);
+    }
+    CU_ASSERT(late > 20);
+}
+
 /* After -EALREADY the operation ends all the same, also when nothing ever comes for it. */
 static void test_cancel_that_is_late_still_ends_the_operation(void)
 {
@@ -1422,6 +1458,7 @@ const struct test ring_sim_tests[] = {
     TEST(test_three_accepts_get_three_connections),
     TEST(test_reuseport_spreads_connections),
     TEST(test_cancel_may_lose_the_race),
+    TEST(test_cancel_is_not_for_what_comes_later),
     TEST(test_cancel_that_is_late_still_ends_the_operation),
     TEST(test_close_cannot_be_cancelled),
     TEST(test_abandoned_connect),
