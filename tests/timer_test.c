@@ -535,8 +535,10 @@ static int cancel_just_before_deadline(void *arg)
     CU_ASSERT_EQUAL(ouro_send(fds[1], "x", 1, 0), 1);
     for (int64_t start = ouro_now(); ouro_now() - start < MS / 2;)
         ;
-    if (ouro_cancel(id))
-        return 0; /* a slow machine: it has woken by itself */
+    if (ouro_cancel(id)) { /* a slow machine: it has woken by itself */
+        close_pair(fds);
+        return 0;
+    }
     for (int64_t start = ouro_now(); ouro_now() - start < 3 * MS;)
         ;
     /* Something for the ring, so that the loop looks at the clock before it runs tasks. */
