@@ -55,19 +55,28 @@ unsigned ouro__cpus_count(void)
     return count ? count : 1;
 }
 
-void ouro__cpus_pin(const struct cpus *cpus, unsigned nth)
+int ouro__cpus_number(const struct cpus *cpus, unsigned nth)
 {
-    cpu_set_t *one;
     int cpu = 0;
 
     if (cpus->count == 0)
+        return -1;
+    nth %= cpus->count;
+    while (!CPU_ISSET_S(cpu, cpus->bytes, cpus->set) || nth-- > 0)
+        cpu++;
+    return cpu;
+}
+
+void ouro__cpus_pin(const struct cpus *cpus, unsigned nth)
+{
+    cpu_set_t *one;
+    int cpu = ouro__cpus_number(cpus, nth);
+
+    if (cpu < 0)
         return;
     one = CPU_ALLOC((int) cpus->bytes * 8);
     if (!one)
         return;
-    nth %= cpus->count;
-    while (!CPU_ISSET_S(cpu, cpus->bytes, cpus->set) || nth-- > 0)
-        cpu++;
     CPU_ZERO_S(cpus->bytes, one);
     CPU_SET_S(cpu, cpus->bytes, one);
     (void) pthread_setaffinity_np(pthread_self(), cpus->bytes, one);

@@ -24,6 +24,9 @@ void ouro__cpus_done(struct cpus *cpus);
 /* How many there are; 1 when that is unknown. */
 unsigned ouro__cpus_count(void);
 
+/* The number of the `nth` CPU (modulo how many there are); -1 when they are unknown. */
+int ouro__cpus_number(const struct cpus *cpus, unsigned nth);
+
 /* The calling thread runs on the `nth` only (modulo how many there are). Unknown: anywhere. */
 void ouro__cpus_pin(const struct cpus *cpus, unsigned nth);
 
