@@ -93,6 +93,7 @@ ENGINE_SOURCES = \
 	engine/process.c \
 	engine/receiver.c \
 	engine/ring.c \
+	engine/ring_mode.c \
 	engine/ring_sim.c \
 	engine/ring_uring.c \
 	engine/run.c \
@@ -327,6 +328,7 @@ TEST_SOURCES = \
 	tests/range_test.c \
 	tests/receiver_test.c \
 	tests/receiver_watch_test.c \
+	tests/ring_mode_test.c \
 	tests/ring_script_test.c \
 	tests/ring_sim_test.c \
 	tests/ring_test.c \
@@ -338,6 +340,7 @@ TEST_SOURCES = \
 	tests/signals_test.c \
 	tests/socket_test.c \
 	tests/spin_test.c \
+	tests/sqpoll_test.c \
 	tests/stack_test.c \
 	tests/stream_pair_test.c \
 	tests/stream_test.c \

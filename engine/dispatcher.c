@@ -66,6 +66,7 @@ int ouro__dispatcher_init(struct dispatcher *self, const struct ring_config *con
         ouro__task_table_done(&self->tasks);
         return code;
     }
+    self->counted_tail = self->ring.sq_tail;
     if (self->ring.mask_guard_madvise)
         self->stacks->guard_by_mprotect = true;
     code = ouro__inbox_open(self, &self->inbox);
@@ -256,10 +257,10 @@ static bool has_work(struct dispatcher *self)
 
 static int enter(struct dispatcher *self, bool wait, int64_t deadline)
 {
-    unsigned before = ouro__ring_unsubmitted(&self->ring);
     int code = self->ring.backend->enter(&self->ring, wait, deadline);
 
-    self->sqe_count += before - ouro__ring_unsubmitted(&self->ring);
+    self->sqe_count += self->ring.sq_tail - self->counted_tail;
+    self->counted_tail = self->ring.sq_tail;
     return enter_outcome(code);
 }
 

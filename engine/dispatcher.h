@@ -61,6 +61,7 @@ struct dispatcher {
     uint32_t task_peak;
     uint64_t turn_count;
     uint64_t sqe_count;
+    unsigned counted_tail; /* of the submission queue: up to there they are in `sqe_count` */
     uint64_t cqe_count;
     uint64_t spawn_count;
     uint64_t select_choice; /* which of several ready cases the last ouro_select() took */

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "buffer_pool.h"
+#include "cpus.h"
 #include "dump.h"
 #include "inbox.h"
 #include "loop.h"
@@ -60,7 +61,8 @@ static bool is_power_of_two(unsigned number)
     return number && !(number & (number - 1));
 }
 
-int ouro__loop_choose_ring(const struct ouro_run_options *options, struct ring_config *ret_config)
+int ouro__loop_choose_ring(const struct ouro_run_options *options, bool is_foreign,
+                           struct ring_config *ret_config)
 {
     const char *spec = secure_getenv("OURO_RING");
     unsigned entries = options->sq_entries ? options->sq_entries : SQ_ENTRIES_DEFAULT;
@@ -72,6 +74,9 @@ int ouro__loop_choose_ring(const struct ouro_run_options *options, struct ring_c
         code = -EINVAL;
     else
         code = ouro__ring_parse(spec && *spec ? spec : options->ring, ret_config, &hint);
+    if (!code)
+        code = ouro__ring_mode_settle(ret_config, ouro__shard_count(options), ouro__cpus_count(),
+                                      is_foreign, &hint);
     if (code)
         explain(code, &hint);
     else
@@ -138,6 +143,8 @@ static int set_spin(struct ouro_loop *loop, const struct ouro_run_options *optio
 
     if (code)
         (void) fprintf(stderr, "ouro: cannot start: a loop spins for 0 to 1ms (OURO_SPIN=50us)\n");
+    else if (loop->dispatcher.ring.poll_ns && ns)
+        ouro__spin_init_polling(&loop->dispatcher.spin, loop->dispatcher.ring.poll_ns);
     else if (!loop->dispatcher.ring.simulated)
         ouro__spin_init(&loop->dispatcher.spin, ns);
     return code;
@@ -160,6 +167,17 @@ static void watch_for_stalls(struct ouro_loop *loop, const struct ouro_run_optio
         (void) fprintf(stderr, "ouro: stalls are not watched: %s\n", ouro_strerror(code));
 }
 
+/* What "auto" has become: once for all shards, which are in the same position. */
+static void tell_choice(const struct ouro_loop *loop, const struct ring_config *config)
+{
+    const struct ring *ring = &loop->dispatcher.ring;
+
+    if (!config->reason || (loop->shard && !ouro__shard_is_first(loop->shard)))
+        return;
+    (void) fprintf(stderr, "ouro: auto picked %s: %s\n", ouro__ring_mode_name(ring),
+                   ring->mode == config->mode ? config->reason : "the kernel refuses sqpoll");
+}
+
 int ouro__loop_open(struct ouro_loop *loop, ouro_task_fn *fn, void *arg,
                     const struct ouro_run_options *options, const struct ring_config *config,
                     struct shard *shard)
@@ -178,6 +196,7 @@ int ouro__loop_open(struct ouro_loop *loop, ouro_task_fn *fn, void *arg,
         explain(code, &hint);
         return code;
     }
+    tell_choice(loop, config);
     loop->dispatcher.buffer_count = options->buffer_count;
     loop->dispatcher.buffer_bytes = options->buffer_bytes;
     code = set_spin(loop, options);
@@ -370,7 +389,7 @@ int ouro_loop_create(ouro_task_fn *fn, void *arg, const struct ouro_run_options 
         return -EBUSY;
     if (!fn || options->shards > 1)
         return -EINVAL;
-    code = ouro__loop_choose_ring(options, &config);
+    code = ouro__loop_choose_ring(options, /* is_foreign= */ true, &config);
     if (code)
         return code;
     loop = malloc(sizeof(*loop));

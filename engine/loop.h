@@ -35,7 +35,8 @@ struct ouro_loop {
  * What the options and OURO_RING say, with the reason on stderr when that makes no sense.
  * Returns 0 or a code.
  */
-int ouro__loop_choose_ring(const struct ouro_run_options *options, struct ring_config *ret_config);
+int ouro__loop_choose_ring(const struct ouro_run_options *options, bool is_foreign,
+                           struct ring_config *ret_config);
 
 /*
  * ouro_loop_create() in the caller's memory, with the ring chosen; `shard`: the loop is one of

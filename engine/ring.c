@@ -2,7 +2,8 @@
 /*
  * ring.c - which ring: the notation of OURO_RING, and opening what it says
  *
- *     uring[:mode=batch,kernel=X.Y]       batch
+ *     uring[:mode=batch|sqpoll|auto,kernel=X.Y,idle=TIMEms,cpu=N,share=0|1]
+ *     batch, sqpoll, auto         short for uring:mode=...
  *     sim[:seed=N,short=PERCENT,errors=PERCENT,trace=PATH]
  *
  * The notation is strict, because a typing error that is ignored turns a test of the
@@ -23,12 +24,17 @@
 #define SQ_ENTRIES_DEFAULT 512
 #define SQ_ENTRIES_MAX     32768
 
+#define IDLE_MS_DEFAULT 2
+#define IDLE_MS_MAX     60000
+#define CPU_MAX         (1 << 20)
+
 /* What we are tested on; masking more than that would promise too much. */
 #define KERNEL_MAJOR_MIN 6
 #define KERNEL_MINOR_MIN 1
 
 static const char *const forms =
-    "valid are \"uring[:mode=batch,kernel=X.Y]\", short \"batch\", and "
+    "valid are \"uring[:mode=batch|sqpoll|auto,kernel=X.Y,idle=TIMEms,cpu=N,share=0|1]\", short "
+    "\"batch\", \"sqpoll\" or \"auto\" for its modes, and "
     "\"sim[:seed=N,short=PERCENT,errors=PERCENT,trace=PATH]\"";
 
 /* Writes what is wrong, then the valid forms. */
@@ -57,7 +63,7 @@ static const char *read_number(const char *text, uint64_t max, uint64_t *ret_num
     for (; *text >= '0' && *text <= '9'; text++) {
         uint64_t digit = (uint64_t) (*text - '0');
 
-        if (number > (max - digit) / 10)
+        if (digit > max || number > (max - digit) / 10)
             return NULL;
         number = number * 10 + digit;
     }
@@ -82,10 +88,51 @@ static bool parse_percent(const char *value, unsigned *ret_percent)
     return true;
 }
 
+static const char *const mode_names[] = {
+    [RING_BATCH] = "batch", [RING_SQPOLL] = "sqpoll", [RING_AUTO] = "auto"};
+
 static bool parse_mode(struct ring_config *config, char *value)
 {
-    (void) config; /* there is only one so far */
-    return strcmp(value, "batch") == 0;
+    for (size_t i = 0; i < COUNT_OF(mode_names); i++) {
+        if (strcmp(value, mode_names[i]) == 0) {
+            config->mode = (enum ring_mode) i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The kernel counts in milliseconds, and takes 0 for its own second. */
+static bool parse_idle(struct ring_config *config, char *value)
+{
+    uint64_t number;
+    const char *end = read_number(value, IDLE_MS_MAX, &number);
+
+    if (!end || strcmp(end, "ms") != 0 || number == 0)
+        return false;
+    config->idle_ms = (unsigned) number;
+    return true;
+}
+
+static bool parse_cpu(struct ring_config *config, char *value)
+{
+    uint64_t number;
+
+    if (!parse_whole(value, CPU_MAX, &number))
+        return false;
+    config->cpu = (unsigned) number;
+    config->has_cpu = true;
+    return true;
+}
+
+static bool parse_share(struct ring_config *config, char *value)
+{
+    uint64_t number;
+
+    if (!parse_whole(value, 1, &number))
+        return false;
+    config->shares_thread = number;
+    return true;
 }
 
 static bool parse_kernel(struct ring_config *config, char *value)
@@ -131,8 +178,11 @@ static const struct key {
     const char *values; /* for the hint */
     bool (*parse)(struct ring_config *config, char *value);
 } keys[] = {
-    {"uring", "mode", "batch", parse_mode},
+    {"uring", "mode", "batch, sqpoll or auto", parse_mode},
     {"uring", "kernel", "two numbers like 6.1, which is the oldest", parse_kernel},
+    {"uring", "idle", "a time from 1ms to 60000ms", parse_idle},
+    {"uring", "cpu", "the number of a CPU", parse_cpu},
+    {"uring", "share", "0 or 1", parse_share},
     {"sim", "seed", "a number of at most 64 bits", parse_seed},
     {"sim", "short", "a number from 0 to 100", parse_short},
     {"sim", "errors", "a number from 0 to 100", parse_errors},
@@ -194,13 +244,27 @@ static int parse_text(struct ring_config *config, struct ring_hint *hint)
 
     if (settings)
         *settings++ = '\0';
-    if (strcmp(name, "batch") == 0 && !settings)
-        return 0;
+    if (parse_mode(config, name))
+        return settings ? complain(hint,
+                                   "\"%s\" is short for \"uring:mode=%s\", which takes "
+                                   "more: \"uring:mode=%s,%s\"",
+                                   name, name, name, settings)
+                        : 0;
     config->simulated = strcmp(name, "sim") == 0;
     if (!config->simulated && strcmp(name, "uring") != 0)
         return complain(hint, "there is no ring \"%s%s%s\"", name, settings ? ":" : "",
                         settings ? settings : "");
     return parse_settings(config, name, settings, hint);
+}
+
+/* A setting that does nothing is a mistake about the mode. */
+static int check_settings(const struct ring_config *config, struct ring_hint *hint)
+{
+    if (config->mode != RING_BATCH)
+        return 0;
+    if (config->idle_ms || config->has_cpu || config->shares_thread)
+        return complain(hint, "idle, cpu and share belong to mode=sqpoll or mode=auto");
+    return 0;
 }
 
 int ouro__ring_parse(const char *spec, struct ring_config *ret_config, struct ring_hint *ret_hint)
@@ -215,8 +279,12 @@ int ouro__ring_parse(const char *spec, struct ring_config *ret_config, struct ri
                         sizeof(config.text) - 1);
     memcpy(config.text, spec, strlen(spec) + 1);
     code = parse_text(&config, ret_hint);
+    if (!code)
+        code = check_settings(&config, ret_hint);
     if (code)
         return code;
+    if (!config.idle_ms)
+        config.idle_ms = IDLE_MS_DEFAULT;
     *ret_config = config;
     if (config.trace_path)
         ret_config->trace_path = ret_config->text + (config.trace_path - config.text);

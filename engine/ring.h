@@ -102,8 +102,18 @@ struct ring_backend {
                   size_t len, unsigned flags);
 };
 
+/* Who takes submissions, and how completions are waited for; docs/modes.md. */
+enum ring_mode {
+    RING_BATCH,  /* one system call submits and waits for many */
+    RING_SQPOLL, /* a thread of the kernel submits, and we look at the queue of completions */
+    RING_AUTO    /* one of the two, as ouro__ring_mode_settle() decides */
+};
+
 struct ring {
-    /* Submission: [*sq_head, sq_tail) is filled; the backend moves *sq_head. */
+    /*
+     * Submission: [*sq_head, sq_tail) is filled; the backend moves *sq_head. What is behind it may
+     * be read at any time (by the kernel's thread) until *sq_head has passed it.
+     */
     struct io_uring_sqe *sqes;
     unsigned sq_tail;
     unsigned sq_entries; /* a power of two */
@@ -123,6 +133,8 @@ struct ring {
     const struct ring_backend *backend;
     int fd;                  /* readable when enter() has something to do; -1: there is none */
     void *state;             /* the backend's */
+    enum ring_mode mode;     /* never RING_AUTO */
+    int64_t poll_ns;         /* how long to look for completions before sleeping; 0: as you like */
     uint64_t system_calls;   /* counted by the backend */
     bool simulated;          /* foreign fds do not work */
     bool mask_guard_madvise; /* kernel=X.Y asks us to pretend that MADV_GUARD_INSTALL is missing */
@@ -133,6 +145,16 @@ struct ring_config {
     bool simulated;
     unsigned sq_entries;
     unsigned kernel_major, kernel_minor; /* mask what is newer; 0.0: nothing */
+
+    /* uring only */
+    enum ring_mode mode;
+    unsigned idle_ms;   /* sqpoll: how long both sides look before they sleep */
+    bool has_cpu;       /* sqpoll: the kernel's thread is to run on `cpu` only */
+    bool shares_thread; /* sqpoll: one thread of the kernel for all shards */
+    bool may_fall_back; /* sqpoll was our choice: batch does as well */
+    unsigned cpu;
+    const struct ring *attach_to; /* the ring whose thread it shares; NULL: has its own */
+    const char *reason;           /* of the choice; NULL: it was none */
 
     /* sim only */
     uint64_t seed;
@@ -153,6 +175,24 @@ struct ring_hint {
  * OURO_ERING with a hint that lists the forms.
  */
 int ouro__ring_parse(const char *spec, struct ring_config *ret_config, struct ring_hint *ret_hint);
+
+/*
+ * Decides what was left open: RING_AUTO, for so many `loops` on `cpus` CPUs. A loop that is turned
+ * by a foreign one sleeps there, and cannot look. Returns 0, or OURO_ERING with a hint when
+ * the mode can't be had.
+ */
+int ouro__ring_mode_settle(struct ring_config *config, unsigned loops, unsigned cpus,
+                           bool is_foreign, struct ring_hint *ret_hint);
+
+/*
+ * Which of `cpus` CPUs the SQ thread of loop `index` gets when loops are pinned, each to the one of
+ * its index: the first that no loop has, while there are any; never its own, if there are two.
+ */
+unsigned ouro__ring_mode_place(const struct ring_config *config, unsigned index, unsigned loops,
+                               unsigned cpus);
+
+/* "uring:mode=batch", "uring:mode=sqpoll" or "sim". */
+const char *ouro__ring_mode_name(const struct ring *ring);
 
 /* Returns 0, or -errno with a hint. */
 int ouro__ring_open(struct ring *ring, const struct ring_config *config,

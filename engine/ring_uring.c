@@ -16,6 +16,12 @@
  *   a registered ring fd            45 ns less per system call
  *   ABS_TIMER (6.12)                a sleep has a deadline: no clock to be read for its length
  *   NO_IOWAIT (6.15)                sleeping here is not waiting for a disk
+ *
+ * In sqpoll mode (docs/modes.md) a thread of the kernel's, the SQ thread, takes submissions, and
+ * posts completions when they come. It allows neither DEFER_TASKRUN nor TASKRUN_FLAG: there
+ * is nothing that waits for us. We enter for four reasons: to wake it, to sleep, to have completions
+ * that overflowed moved into the queue, and when it leaves the queue full for so long that it must
+ * be short of CPU.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -27,6 +33,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "cpus.h"
 #include "ouro_base.h"
 #include "ring.h"
 #include "sanitizer.h"
@@ -59,8 +66,12 @@
  */
 #define CQ_ENTRIES_MIN 8192
 
+/* So often the SQ thread may leave a full queue as it is before we sleep until it has not. */
+#define FULL_ENTERS_MAX 10000
+
 struct uring {
     struct io_uring ring;
+    unsigned full_enters; /* in a row that found the queue full; sqpoll only */
     unsigned enter_flags; /* of every io_uring_enter() */
     int64_t seen_time;    /* the clock, when somebody last wanted to know it */
     unsigned timer_flags; /* of every one with a deadline: IORING_ENTER_ABS_TIMER, or none */
@@ -89,45 +100,115 @@ static int enter(struct ring *ring, unsigned min_complete, unsigned flags, void 
                  size_t arg_bytes)
 {
     struct uring *self = ring->state;
+    unsigned to_submit = ring->mode == RING_SQPOLL ? 0 : ouro__ring_unsubmitted(ring);
     int code;
 
     ring->system_calls++;
-    code = io_uring_enter2((unsigned) self->ring.enter_ring_fd, ouro__ring_unsubmitted(ring),
-                           min_complete, flags | self->enter_flags, arg, arg_bytes);
+    code = io_uring_enter2((unsigned) self->ring.enter_ring_fd, to_submit, min_complete,
+                           flags | self->enter_flags, arg, arg_bytes);
     return code < 0 ? code : 0;
 }
 
 /* `time_ns` is a deadline, or what is left until it, depending on the kernel. */
-static int enter_for(struct ring *ring, int64_t time_ns)
+static int enter_for(struct ring *ring, int64_t time_ns, unsigned flags)
 {
     struct uring *self = ring->state;
     struct __kernel_timespec timeout = {.tv_sec = time_ns / OURO_SECOND,
                                         .tv_nsec = time_ns % OURO_SECOND};
     struct io_uring_getevents_arg arg = {.ts = (uint64_t) (uintptr_t) &timeout};
 
-    return enter(ring, 1, IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG | self->timer_flags, &arg,
-                 sizeof(arg));
+    return enter(ring, 1, IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG | self->timer_flags | flags,
+                 &arg, sizeof(arg));
 }
+
+static void publish_tail(struct ring *ring)
+{
+    atomic_store_explicit((_Atomic unsigned *) io_uring_of(ring)->sq.ktail, ring->sq_tail,
+                          memory_order_release);
+}
+
+/* --- with the kernel's SQ thread ----------------------------------------------------------- */
+
+static unsigned note_full_queue(struct ring *ring)
+{
+    struct uring *self = ring->state;
+
+    if (likely(ouro__ring_unsubmitted(ring) < ring->sq_entries) ||
+        ++self->full_enters < FULL_ENTERS_MAX) {
+        return 0;
+    }
+    self->full_enters = 0;
+    return IORING_ENTER_SQ_WAIT;
+}
+
+/*
+ * Publishes what is filled, and returns what only a system call can do then. The SQ thread raises
+ * NEED_WAKEUP and then looks at the tail once more; we move the tail and then look at the flag. With
+ * a full fence between the two, on both sides, one of us sees the other.
+ */
+static unsigned hand_over(struct ring *ring)
+{
+    unsigned wishes = 0;
+    unsigned flags;
+
+    publish_tail(ring);
+    atomic_thread_fence(memory_order_seq_cst);
+    flags = ouro__ring_load(ring->sq_flags);
+    if (unlikely(flags & IORING_SQ_CQ_OVERFLOW))
+        wishes |= IORING_ENTER_GETEVENTS;
+    if (ouro__ring_unsubmitted(ring) == 0)
+        return wishes;
+    if (unlikely(flags & IORING_SQ_NEED_WAKEUP))
+        wishes |= IORING_ENTER_SQ_WAKEUP;
+    return wishes | note_full_queue(ring);
+}
+
+static int sqpoll_sleep(struct ring *ring, int64_t deadline, unsigned wishes)
+{
+    const struct uring *self = ring->state;
+    int64_t now;
+
+    if (deadline == OURO_FOREVER)
+        return enter(ring, 1, IORING_ENTER_GETEVENTS | wishes, NULL, _NSIG / 8);
+    now = uring_now(ring);
+    if (deadline > now)
+        return enter_for(ring, self->timer_flags ? deadline : deadline - now, wishes);
+    if (wishes)
+        return enter(ring, 0, wishes, NULL, _NSIG / 8);
+    return -ETIME;
+}
+
+static int sqpoll_enter(struct ring *ring, bool wait, int64_t deadline)
+{
+    unsigned wishes = hand_over(ring);
+
+    if (wait && ouro__ring_completed(ring) == 0)
+        return sqpoll_sleep(ring, deadline, wishes);
+    return likely(!wishes) ? 0 : enter(ring, 0, wishes, NULL, _NSIG / 8);
+}
+
+/* --- without -------------------------------------------------------------------------------- */
 
 static int uring_enter(struct ring *ring, bool wait, int64_t deadline)
 {
     const struct uring *self = ring->state;
     int64_t now;
 
-    atomic_store_explicit((_Atomic unsigned *) io_uring_of(ring)->sq.ktail, ring->sq_tail,
-                          memory_order_release);
+    if (ring->mode == RING_SQPOLL)
+        return sqpoll_enter(ring, wait, deadline);
+    publish_tail(ring);
     if (!wait)
         return enter(ring, 0, IORING_ENTER_GETEVENTS, NULL, _NSIG / 8);
     if (deadline == OURO_FOREVER)
         return enter(ring, 1, IORING_ENTER_GETEVENTS, NULL, _NSIG / 8);
     if (self->timer_flags && deadline > self->seen_time + OURO_MILLISECOND)
-        return enter_for(ring, deadline);
+        return enter_for(ring, deadline, /* flags= */ 0);
     now = uring_now(ring); /* a deadline that has passed, as near ones often have, needs no call */
     if (deadline <= now && ouro__ring_unsubmitted(ring) == 0 && !ouro__ring_wants_enter(ring))
         return -ETIME;
     if (deadline <= now)
         return enter(ring, 0, IORING_ENTER_GETEVENTS, NULL, _NSIG / 8);
-    return enter_for(ring, self->timer_flags ? deadline : deadline - now);
+    return enter_for(ring, self->timer_flags ? deadline : deadline - now, /* flags= */ 0);
 }
 
 /* --- calls that never block ------------------------------------------------------------------ */
@@ -322,12 +403,54 @@ static int queue_init(struct uring *self, const struct ring_config *config,
         .flags = flags | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP,
         .cq_entries = cq_entries < CQ_ENTRIES_MAX ? cq_entries : CQ_ENTRIES_MAX,
     };
+    if (flags & IORING_SETUP_SQPOLL) {
+        params->sq_thread_idle = config->idle_ms;
+        params->sq_thread_cpu = config->cpu;
+    }
+    if (flags & IORING_SETUP_ATTACH_WQ)
+        params->wq_fd = (unsigned) config->attach_to->fd;
     return io_uring_queue_init_params(config->sq_entries, &self->ring, params);
 }
 
+/*
+ * Whether the SQ thread can run while we do: it may use the CPUs that we may use (it inherits the
+ * mask), or the one that is named. Where they are unknown, the user knows better.
+ */
+static bool has_cpu_for_thread(const struct ring_config *config)
+{
+    struct cpus cpus;
+    bool has;
+
+    if (config->attach_to)
+        return true;
+    ouro__cpus_get(&cpus);
+    has = cpus.count != 1 ||
+          (config->has_cpu && !CPU_ISSET_S((int) config->cpu, cpus.bytes, cpus.set));
+    ouro__cpus_done(&cpus);
+    return has;
+}
+
+static int set_up_sqpoll(struct uring *self, const struct ring_config *config,
+                         struct io_uring_params *params)
+{
+    unsigned flags = IORING_SETUP_SUBMIT_ALL | IORING_SETUP_SQPOLL;
+    int code;
+
+    if (!has_cpu_for_thread(config))
+        return OURO_ERING;
+    if (config->attach_to)
+        flags |= IORING_SETUP_ATTACH_WQ;
+    else if (config->has_cpu)
+        flags |= IORING_SETUP_SQ_AFF;
+    code = queue_init(self, config, params, flags | IORING_SETUP_SINGLE_ISSUER);
+    if (code == -EINVAL) /* before 6.0 */
+        code = queue_init(self, config, params, flags);
+    return code;
+}
+
 /* The best set-up that the kernel knows; a flag that it does not know gives -EINVAL. */
-static int set_up(struct uring *self, const struct ring_config *config,
-                  struct io_uring_params *params)
+static int set_up_batch(struct uring *self, const struct ring_config *config,
+                        struct io_uring_params *params)
 {
     const unsigned deferred = IORING_SETUP_SUBMIT_ALL | IORING_SETUP_TASKRUN_FLAG |
                               IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN;
@@ -339,6 +462,18 @@ static int set_up(struct uring *self, const struct ring_config *config,
     if (code == -EINVAL)
         code = queue_init(self, config, params, 0);
     return code;
+}
+
+static int set_up(struct uring *self, const struct ring_config *config,
+                  struct io_uring_params *params)
+{
+    int code = OURO_ERING;
+
+    if (config->mode == RING_SQPOLL)
+        code = set_up_sqpoll(self, config, params);
+    if (config->mode == RING_SQPOLL && (!code || !config->may_fall_back))
+        return code;
+    return set_up_batch(self, config, params);
 }
 
 /* Only lowers what the kernel allows; where it cannot be lowered, things work all the same. */
@@ -360,7 +495,7 @@ static bool knows_deadlines(struct uring *self)
                            IORING_ENTER_ABS_TIMER | self->enter_flags, NULL, _NSIG / 8) >= 0;
 }
 
-static void publish(struct ring *ring, struct uring *self)
+static void publish(struct ring *ring, struct uring *self, const struct ring_config *config)
 {
     struct io_uring *uring = &self->ring;
 
@@ -378,6 +513,8 @@ static void publish(struct ring *ring, struct uring *self)
     ring->fd = uring->ring_fd;
     ring->state = self;
     ring->simulated = false;
+    ring->mode = uring->flags & IORING_SETUP_SQPOLL ? RING_SQPOLL : RING_BATCH;
+    ring->poll_ns = ring->mode == RING_SQPOLL ? config->idle_ms * OURO_MILLISECOND : 0;
 }
 
 /* The sysctl that forbids io_uring (since 6.6); -1: there is none. */
@@ -438,11 +575,25 @@ static void explain(int code, struct ring_hint *hint)
         (void) snprintf(hint->text, sizeof(hint->text),
                         "no file descriptor left for the ring: raise the limit (\"ulimit -n\")");
         break;
+    case OURO_ERING:
+        (void) snprintf(hint->text, sizeof(hint->text),
+                        "mode=sqpoll takes two CPUs, one of them for the kernel's SQ thread, and "
+                        "this thread may use one (taskset, cpuset): allow it another, or name "
+                        "another with cpu=N; valid are also the modes batch and auto");
+        break;
     default:
         (void) snprintf(hint->text, sizeof(hint->text),
                         "io_uring_setup failed: %s; ouro needs Linux 6.1 or newer",
                         ouro_strerror(code));
     }
+}
+
+static void explain_cpu(const struct ring_config *config, struct ring_hint *hint)
+{
+    (void) snprintf(hint->text, sizeof(hint->text),
+                    "the kernel's SQ thread cannot run on CPU %u, which is not there, or not in "
+                    "this process's cpuset; leave cpu=%u out, or name another",
+                    config->cpu, config->cpu);
 }
 
 int ouro__ring_uring_open(struct ring *ring, const struct ring_config *config,
@@ -453,7 +604,10 @@ int ouro__ring_uring_open(struct ring *ring, const struct ring_config *config,
     int code = self ? set_up(self, config, &params) : -ENOMEM;
 
     if (code) {
-        explain(code, ret_hint);
+        if (code == -EINVAL && config->mode == RING_SQPOLL && config->has_cpu)
+            explain_cpu(config, ret_hint);
+        else
+            explain(code, ret_hint);
         free(self);
         return code;
     }
@@ -465,7 +619,7 @@ int ouro__ring_uring_open(struct ring *ring, const struct ring_config *config,
     limit_workers(self);
     if (may_use(config, 6, 12) && knows_deadlines(self))
         self->timer_flags = IORING_ENTER_ABS_TIMER;
-    publish(ring, self);
+    publish(ring, self, config);
     ring->mask_guard_madvise = !may_use(config, 6, 13);
     return 0;
 }

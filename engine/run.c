@@ -29,7 +29,7 @@ int ouro_run(ouro_task_fn *fn, void *arg, const struct ouro_run_options *options
         return -EBUSY;
     if (!fn)
         return -EINVAL;
-    code = ouro__loop_choose_ring(options, &config);
+    code = ouro__loop_choose_ring(options, /* is_foreign= */ false, &config);
     if (code)
         return code;
     /* Simulated sockets can't be reached from another ring: such a program runs in one. */

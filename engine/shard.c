@@ -49,6 +49,7 @@ struct shards {
     struct cpus cpus; /* that the process may use; known if shards are to be pinned */
     pthread_mutex_t lock;
     pthread_cond_t arrived;
+    bool first_is_open;      /* or could not be: only with config.shares_thread does anybody care */
     unsigned expected_count; /* of shards whose loops are made, or could not be */
     unsigned arrived_count;
     atomic_uint other_count; /* loops beside the first that have not ended */
@@ -180,14 +181,64 @@ static int run_main(void *arg)
     return code;
 }
 
-static int open_loop(struct shard *shard)
+/* The SQ thread of a pinned shard would inherit its one CPU. */
+static void place_sq_thread(const struct shard *shard, struct ring_config *config)
 {
     const struct shards *all = shard->all;
-    int code;
+
+    if (!all->options->pin || config->has_cpu || all->cpus.count < 2)
+        return;
+    config->cpu = (unsigned) ouro__cpus_number(
+        &all->cpus, ouro__ring_mode_place(config, shard->index, all->count, all->cpus.count));
+    config->has_cpu = true;
+}
+
+/* The first shard's SQ thread is there before the others attach to it. Returns the first's code. */
+static int attach_to_first(struct shard *shard, struct ring_config *config)
+{
+    struct shards *all = shard->all;
+
+    (void) pthread_mutex_lock(&all->lock);
+    while (!all->first_is_open)
+        (void) pthread_cond_wait(&all->arrived, &all->lock);
+    (void) pthread_mutex_unlock(&all->lock);
+    if (all->shards[0].inbox && all->shards[0].loop.dispatcher.ring.mode == RING_SQPOLL)
+        config->attach_to = &all->shards[0].loop.dispatcher.ring;
+    else
+        config->mode = RING_BATCH; /* as the first, or about to end */
+    return atomic_load(&all->setup_error);
+}
+
+static void note_first_is_open(struct shards *all)
+{
+    (void) pthread_mutex_lock(&all->lock);
+    all->first_is_open = true;
+    (void) pthread_cond_broadcast(&all->arrived);
+    (void) pthread_mutex_unlock(&all->lock);
+}
+
+static int make_loop(struct shard *shard)
+{
+    const struct shards *all = shard->all;
+    struct ring_config config = *all->config; /* its trace_path points into the original */
+    int code = 0;
 
     if (all->options->pin)
         ouro__cpus_pin(&all->cpus, shard->index);
-    code = ouro__loop_open(&shard->loop, run_main, shard, all->options, all->config, shard);
+    if (config.mode == RING_SQPOLL) {
+        place_sq_thread(shard, &config);
+        if (config.shares_thread && shard->index > 0)
+            code = attach_to_first(shard, &config);
+    }
+    if (code)
+        return code;
+    return ouro__loop_open(&shard->loop, run_main, shard, all->options, &config, shard);
+}
+
+static int open_loop(struct shard *shard)
+{
+    int code = make_loop(shard);
+
     if (code) {
         fail_setup(shard->all, code);
         return code;
@@ -203,6 +254,8 @@ static void *run_shard(void *arg)
     struct shard *shard = arg;
     int code = open_loop(shard);
 
+    if (shard->index == 0)
+        note_first_is_open(shard->all);
     meet(shard->all);
     if (!code) {
         ouro__loop_run(&shard->loop);

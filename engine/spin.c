@@ -15,9 +15,14 @@ void ouro__spin_init(struct spin *spin, int64_t budget_ns)
         .budget_ns = budget_ns, .gap_ns = 2 * budget_ns, .known = ALWAYS, .interval = INTERVAL_MIN};
 }
 
+void ouro__spin_init_polling(struct spin *spin, int64_t budget_ns)
+{
+    *spin = (struct spin) {.budget_ns = budget_ns, .is_polling = true};
+}
+
 bool ouro__spin_measures(const struct spin *spin)
 {
-    return spin->budget_ns && spin->known >= KNOWN_MIN;
+    return spin->budget_ns && (spin->is_polling || spin->known >= KNOWN_MIN);
 }
 
 bool ouro__spin_begin(struct spin *spin)
@@ -27,6 +32,8 @@ bool ouro__spin_begin(struct spin *spin)
         return false;
     if (spin->gap_ns < spin->budget_ns)
         return true;
+    if (spin->is_polling)
+        return false;
     spin->is_probe = ++spin->slept >= spin->interval;
     if (spin->is_probe)
         spin->slept = 0;
@@ -66,7 +73,7 @@ static void make_way(struct spin *spin)
 void ouro__spin_hit(struct spin *spin, int64_t gap_ns, uint64_t ender)
 {
     note_ender(spin, ender);
-    if (gap_ns > 2 * spin->budget_ns) {
+    if (gap_ns > 2 * spin->budget_ns && !spin->is_polling) {
         make_way(spin);
         return;
     }

@@ -38,6 +38,7 @@ struct spin {
     unsigned interval;  /* of attempts */
     unsigned hits;      /* since the CPU was last taken away */
     bool is_probe;      /* the attempt that is under way */
+    bool is_polling;    /* see ouro__spin_init_polling() */
 };
 
 #define SPIN_BUDGET_DEFAULT INT64_C(50000)
@@ -45,6 +46,14 @@ struct spin {
 
 /* Starts out with gaps that are too long: a program that only ever sleeps pays for few probes. */
 void ouro__spin_init(struct spin *spin, int64_t budget_ns);
+
+/*
+ * For sqpoll mode: looking is how things are done, and the CPU is there for it. Starts out with
+ * looking. Only the gaps count: a budget of milliseconds dwarfs the time that it takes to wake up, so
+ * that gaps that were slept through are measured well enough and no probes are needed; who ends
+ * them and who else wants the CPU does not matter.
+ */
+void ouro__spin_init_polling(struct spin *spin, int64_t budget_ns);
 
 /* There is nothing to do just now. Returns whether to look for up to budget_ns before sleeping. */
 bool ouro__spin_begin(struct spin *spin);

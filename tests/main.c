@@ -97,6 +97,7 @@
     SUITE(receiver_watch)   \
     SUITE(pipe)             \
     SUITE(ring)             \
+    SUITE(ring_mode)        \
     SUITE(ring_script)      \
     SUITE(ring_sim)         \
     SUITE(ring_uring)       \
@@ -106,6 +107,7 @@
     SUITE(shard)            \
     SUITE(signals)          \
     SUITE(socket)           \
+    SUITE(sqpoll)           \
     SUITE(stream)           \
     SUITE(stream_pair)      \
     SUITE(tls)              \

@@ -58,6 +58,42 @@ static void test_valid_forms_are_understood(void)
     }
 }
 
+static void test_modes_and_what_belongs_to_them_are_understood(void)
+{
+    static const struct {
+        const char *spec;
+        enum ring_mode mode;
+        unsigned idle_ms;
+        bool has_cpu, shares_thread;
+        unsigned cpu, kernel_minor;
+    } table[] = {
+        {"uring", RING_BATCH, 2, false, false, 0, 0},
+        {"batch", RING_BATCH, 2, false, false, 0, 0},
+        {"sqpoll", RING_SQPOLL, 2, false, false, 0, 0},
+        {"auto", RING_AUTO, 2, false, false, 0, 0},
+        {"uring:mode=sqpoll", RING_SQPOLL, 2, false, false, 0, 0},
+        {"uring:kernel=6.1,mode=sqpoll", RING_SQPOLL, 2, false, false, 0, 1},
+        {"uring:mode=sqpoll,idle=1ms", RING_SQPOLL, 1, false, false, 0, 0},
+        {"uring:idle=60000ms,mode=sqpoll", RING_SQPOLL, 60000, false, false, 0, 0},
+        {"uring:mode=sqpoll,cpu=0,share=1", RING_SQPOLL, 2, true, true, 0, 0},
+        {"uring:mode=auto,cpu=12,share=0", RING_AUTO, 2, true, false, 12, 0},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(table); i++) {
+        struct ring_config config;
+        struct ring_hint hint;
+
+        CU_ASSERT_EQUAL(ouro__ring_parse(table[i].spec, &config, &hint), 0);
+        CU_ASSERT_FALSE(config.simulated);
+        CU_ASSERT_EQUAL(config.mode, table[i].mode);
+        CU_ASSERT_EQUAL(config.idle_ms, table[i].idle_ms);
+        CU_ASSERT_EQUAL(config.has_cpu, table[i].has_cpu);
+        CU_ASSERT_EQUAL(config.shares_thread, table[i].shares_thread);
+        CU_ASSERT_EQUAL(config.cpu, table[i].cpu);
+        CU_ASSERT_EQUAL(config.kernel_minor, table[i].kernel_minor);
+    }
+}
+
 static void test_trace_path_points_into_the_result(void)
 {
     struct ring_config config;
@@ -76,16 +112,27 @@ static void test_errors_say_what_is_wrong_and_what_is_right(void)
     } table[] = {
         {"", "there is no ring \"\""},
         {"epoll", "there is no ring \"epoll\""},
-        {"sqpoll", "there is no ring \"sqpoll\""},
-        {"auto", "there is no ring \"auto\""},
         {"Sim", "there is no ring \"Sim\""},
         {"simulation", "there is no ring \"simulation\""},
         {" sim", "there is no ring \" sim\""},
-        {"batch:kernel=6.1", "there is no ring \"batch:kernel=6.1\""},
+        {"batch:kernel=6.1", "which takes more: \"uring:mode=batch,kernel=6.1\""},
+        {"sqpoll:idle=5ms", "which takes more: \"uring:mode=sqpoll,idle=5ms\""},
+        {"sqpol", "there is no ring \"sqpol\""},
+        {"Auto", "there is no ring \"Auto\""},
         {"uring:", "\"\" is not of the form key=value"},
         {"uring:mode", "\"mode\" is not of the form key=value"},
-        {"uring:mode=sqpoll", "\"mode\" cannot be \"sqpoll\": it takes batch"},
-        {"uring:mode=auto", "\"mode\" cannot be \"auto\""},
+        {"uring:mode=SQPOLL", "\"mode\" cannot be \"SQPOLL\": it takes batch, sqpoll or auto"},
+        {"uring:mode=", "\"mode\" cannot be \"\""},
+        {"uring:mode=sqpoll,idle=0ms", "\"idle\" cannot be \"0ms\": it takes a time from 1ms"},
+        {"uring:mode=sqpoll,idle=60001ms", "\"idle\" cannot be \"60001ms\""},
+        {"uring:mode=sqpoll,idle=5", "\"idle\" cannot be \"5\""},
+        {"uring:mode=sqpoll,idle=5us", "\"idle\" cannot be \"5us\""},
+        {"uring:mode=sqpoll,cpu=-1", "\"cpu\" cannot be \"-1\""},
+        {"uring:mode=sqpoll,cpu=", "\"cpu\" cannot be \"\""},
+        {"uring:mode=sqpoll,share=2", "\"share\" cannot be \"2\": it takes 0 or 1"},
+        {"uring:idle=5ms", "idle, cpu and share belong to mode=sqpoll or mode=auto"},
+        {"uring:mode=batch,cpu=0", "idle, cpu and share belong to mode=sqpoll or mode=auto"},
+        {"uring:share=1", "idle, cpu and share belong to mode=sqpoll or mode=auto"},
         {"uring:mode=batch,", "\"\" is not of the form key=value"},
         {"uring:mode=batch,mode=batch", "\"mode\" is there twice"},
         {"uring:seed=1", "the ring \"uring\" has no \"seed\""},
@@ -116,7 +163,7 @@ static void test_errors_say_what_is_wrong_and_what_is_right(void)
 
         CU_ASSERT_EQUAL(ouro__ring_parse(table[i].spec, &config, &hint), OURO_ERING);
         CU_ASSERT_PTR_NOT_NULL(strstr(hint.text, table[i].complaint));
-        CU_ASSERT_PTR_NOT_NULL(strstr(hint.text, "uring[:mode=batch,kernel=X.Y]"));
+        CU_ASSERT_PTR_NOT_NULL(strstr(hint.text, "uring[:mode=batch|sqpoll|auto,kernel=X.Y,"));
         CU_ASSERT_PTR_NOT_NULL(strstr(hint.text, "sim[:seed=N,"));
         CU_ASSERT_EQUAL(config.seed, 77);
     }
@@ -228,6 +275,7 @@ static void test_kernel_version_masks_what_is_newer(void)
 
 const struct test ring_tests[] = {
     TEST(test_valid_forms_are_understood),
+    TEST(test_modes_and_what_belongs_to_them_are_understood),
     TEST(test_trace_path_points_into_the_result),
     TEST(test_errors_say_what_is_wrong_and_what_is_right),
     TEST(test_too_long_a_name_is_refused),

@@ -23,6 +23,7 @@
 #include "ouro.h"
 
 #include "check.h"
+#include "cpus.h"
 #include "loop.h"
 #include "ring.h"
 #include "test.h"
@@ -50,8 +51,7 @@ static bool must_skip(void)
 {
     struct ring ring;
 
-    if (test_kernel_ring() && !strncmp(test_kernel_ring(), "uring", 5) &&
-        !open_ring(&ring, "uring", 1)) {
+    if (test_kernel_ring() && !open_ring(&ring, test_kernel_ring(), 1)) {
         ouro__ring_close(&ring);
         return false;
     }
@@ -220,6 +220,42 @@ static void test_masked_kernel_hides_what_is_newer(void)
     }
 }
 
+static void test_mode_has_its_flags_and_says_its_name(void)
+{
+    static const struct {
+        const char *spec, *name;
+        enum ring_mode mode;
+        unsigned flags, not_flags;
+        int64_t poll_ns;
+    } rows[] = {
+        {"uring", "uring:mode=batch", RING_BATCH, IORING_SETUP_DEFER_TASKRUN, IORING_SETUP_SQPOLL,
+         0},
+        {"uring:mode=sqpoll,idle=3ms", "uring:mode=sqpoll", RING_SQPOLL,
+         IORING_SETUP_SQPOLL | IORING_SETUP_SINGLE_ISSUER, IORING_SETUP_DEFER_TASKRUN,
+         3 * OURO_MILLISECOND},
+        {"uring:mode=sqpoll,kernel=6.1", "uring:mode=sqpoll", RING_SQPOLL, IORING_SETUP_SQPOLL,
+         IORING_SETUP_DEFER_TASKRUN, 2 * OURO_MILLISECOND},
+    };
+
+    if (must_skip())
+        return;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct ring ring;
+
+        if (rows[i].mode == RING_SQPOLL && ouro__cpus_count() < 2) {
+            TEST_SKIP("sqpoll takes two CPUs");
+            return;
+        }
+        CU_ASSERT_EQUAL_FATAL(open_ring(&ring, rows[i].spec, 64), 0);
+        CU_ASSERT_EQUAL(setup_flags(&ring) & rows[i].flags, rows[i].flags);
+        CU_ASSERT_EQUAL(setup_flags(&ring) & rows[i].not_flags, 0);
+        CU_ASSERT_EQUAL(ring.mode, rows[i].mode);
+        CU_ASSERT_EQUAL(ring.poll_ns, rows[i].poll_ns);
+        CU_ASSERT_STRING_EQUAL(ouro__ring_mode_name(&ring), rows[i].name);
+        ouro__ring_close(&ring);
+    }
+}
+
 static void test_queue_has_the_entries_asked_for(void)
 {
     if (must_skip())
@@ -310,7 +346,7 @@ static void test_one_system_call_submits_and_completes_a_batch(void)
 
     if (must_skip())
         return;
-    CU_ASSERT_EQUAL_FATAL(open_ring(&ring, test_kernel_ring(), 64), 0);
+    CU_ASSERT_EQUAL_FATAL(open_ring(&ring, "batch", 64), 0);
     for (unsigned round = 0; round < 10; round++) {
         queue_nops(&ring, 64 * round, 64);
         CU_ASSERT_EQUAL(ouro__ring_unsubmitted(&ring), 64);
@@ -351,7 +387,7 @@ static void test_completions_that_overflow_are_kept(void)
 
     if (must_skip())
         return;
-    CU_ASSERT_EQUAL_FATAL(open_ring(&ring, test_kernel_ring(), SQ), 0);
+    CU_ASSERT_EQUAL_FATAL(open_ring(&ring, "batch", SQ), 0); /* sqpoll's is in sqpoll_test.c */
     CU_ASSERT(ring.cq_mask + 1 < TOTAL);
     while (submitted < TOTAL) {
         queue_nops(&ring, submitted, SQ);
@@ -449,6 +485,7 @@ const struct test ring_uring_tests[] = {
     TEST(test_missing_descriptors_are_explained),
     TEST(test_simulated_ring_works_where_the_kernel_refuses),
     TEST(test_masked_kernel_hides_what_is_newer),
+    TEST(test_mode_has_its_flags_and_says_its_name),
     TEST(test_queue_has_the_entries_asked_for),
     TEST(test_closed_ring_leaves_no_descriptor_behind),
     TEST(test_ring_is_closed_on_exec),

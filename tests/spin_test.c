@@ -103,10 +103,35 @@ static void test_no_budget_is_never(void)
     CU_ASSERT(!ouro__spin_measures(&spin));
 }
 
+static void test_polling_looks_from_the_first_gap_on_whoever_ends_it(void)
+{
+    struct spin spin;
+
+    ouro__spin_init_polling(&spin, BUDGET);
+    CU_ASSERT_EQUAL(pass(&spin, 25000, 1, 100), 100);
+    CU_ASSERT_EQUAL(pass(&spin, 25000, 1000, 1000), 1000);
+    CU_ASSERT(pass(&spin, 1000000, 1, 6400) <= 8); /* no probes */
+    ouro__spin_slept(&spin, 0, 1);
+    CU_ASSERT(pass(&spin, 10000, 1, 100) >= 80); /* and it finds back without */
+}
+
+static void test_polling_is_not_put_off_by_losing_the_cpu(void)
+{
+    struct spin spin;
+
+    ouro__spin_init_polling(&spin, BUDGET);
+    (void) pass(&spin, 1000, 1, 100);
+    for (int i = 0; i < 3; i++)
+        ouro__spin_hit(&spin, 100 * BUDGET, 1);
+    CU_ASSERT(ouro__spin_begin(&spin));
+}
+
 const struct test spin_tests[] = {TEST(test_short_gaps_are_found_by_a_probe_and_then_looked_for),
                                   TEST(test_long_gaps_are_slept_through),
                                   TEST(test_single_long_gap_is_soon_forgotten),
                                   TEST(test_many_busy_connections_are_waited_for_asleep),
                                   TEST(test_who_loses_the_cpu_looks_ever_more_seldom),
                                   TEST(test_no_budget_is_never),
+                                  TEST(test_polling_looks_from_the_first_gap_on_whoever_ends_it),
+                                  TEST(test_polling_is_not_put_off_by_losing_the_cpu),
                                   TEST_END};
