@@ -330,9 +330,9 @@ int ouro__dump(struct dispatcher *dispatcher, int fd)
     struct dump dump;
 
     begin(&dump, dispatcher, fd, DUMP_LINES_MAX);
-    print(&dump, "ouro: thread %d: %u tasks, %u operations in flight, turn %llu\n", (int) gettid(),
-          dispatcher->tasks.live_count, dispatcher->in_flight_count,
-          (unsigned long long) dispatcher->turn_count);
+    print(&dump, "ouro: thread %d: %u tasks, %u operations in flight, turn %llu, ring %s\n",
+          (int) gettid(), dispatcher->tasks.live_count, dispatcher->in_flight_count,
+          (unsigned long long) dispatcher->turn_count, ouro__ring_mode_name(&dispatcher->ring));
     dump_tasks(&dump);
     return dump.code;
 }

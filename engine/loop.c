@@ -491,6 +491,11 @@ int ouro_stats(struct ouro_counters *ret_counters)
     return 0;
 }
 
+const char *ouro_ring_name(void)
+{
+    return ouro__dispatcher ? ouro__ring_mode_name(&ouro__dispatcher->ring) : NULL;
+}
+
 int64_t ouro_now_cached(void)
 {
     return ouro__dispatcher ? ouro__dispatcher->noted_time : ouro_now();

@@ -21,8 +21,9 @@ typedef int ouro_task_fn(void *arg);
 struct ouro_run_options {
     /*
      * Which ring, in the notation of the environment variable OURO_RING, which
-     * wins over it: "uring[:kernel=X.Y]" or "sim[:seed=N,...]" (docs/ring.md).
-     * NULL: the kernel's.
+     * wins over it: "uring[:mode=batch|sqpoll|auto,...]", short "batch", "sqpoll" or
+     * "auto" (docs/modes.md), or "sim[:seed=N,...]" (docs/ring.md). NULL: the kernel's, in
+     * batch mode. "auto" says on stderr which it picked.
      */
     const char *ring;
     unsigned sq_entries;         /* submission queue, a power of two from 1 to 32768; 0: 512 */
@@ -34,7 +35,9 @@ struct ouro_run_options {
                                     waiting; 0: off. OURO_STALL=50ms wins over it */
     int64_t spin_ns;             /* how long to look for the next completion before sleeping, while
                                     it is near as a rule, at most 1 ms; 0: 50 us; -1: never.
-                                    OURO_SPIN=50us wins over it (docs/performance.md) */
+                                    OURO_SPIN=50us wins over it (docs/performance.md). In
+                                    sqpoll mode idle=2ms of the ring says for how long, and
+                                    only "never" counts here */
     unsigned shards;             /* loops, each on a thread of its own (ouro_shard.h); 0: one */
     unsigned buffer_count;       /* for leases (ouro_lease.h), a power of two up to 32768; 0: 256 */
     unsigned buffer_bytes;       /* of each, from 64 to 1048576; 0: 4096 */
@@ -61,7 +64,7 @@ struct ouro_run_options {
  *          child may call it afresh.
  * Returns: what `fn` returned; with shards, the first negative code that any of them returned, else
  *          what shard 0's did; -EBUSY inside a loop; -EINVAL for bad options; OURO_ERING for a
- *          ring that does not exist; OURO_EDEADLOCK; -ENOMEM; -ENOSYS or -EPERM when the
+ *          ring that does not exist, or a mode that can't be had; OURO_EDEADLOCK; -ENOMEM; -ENOSYS or -EPERM when the
  *          kernel, its io_uring_disabled sysctl or a seccomp filter refuses io_uring.
  */
 OURO_API int ouro_run(ouro_task_fn *fn, void *arg, const struct ouro_run_options *options);
@@ -159,6 +162,14 @@ OURO_API int64_t ouro_now(void);
  * Context: loop thread; outside a loop it is ouro_now().
  */
 OURO_API int64_t ouro_now_cached(void);
+
+/*
+ * ouro_ring_name - which ring this thread's loop is on
+ *
+ * Context: loop thread.
+ * Returns: "uring:mode=batch", "uring:mode=sqpoll" or "sim"; NULL outside a loop.
+ */
+OURO_API const char *ouro_ring_name(void);
 
 /* Counters since the loop began. */
 struct ouro_counters {

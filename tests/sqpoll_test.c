@@ -457,6 +457,21 @@ static int do_nothing(void *arg)
     return 0;
 }
 
+static int check_name(void *name)
+{
+    return strcmp(ouro_ring_name(), name) ? -EINVAL : 0;
+}
+
+static void test_loop_knows_its_ring(void)
+{
+    CU_ASSERT_PTR_NULL(ouro_ring_name());
+    CU_ASSERT_EQUAL(run_with("sim", 0, check_name, "sim"), 0);
+    if (must_skip())
+        return;
+    CU_ASSERT_EQUAL(run_with("uring", 0, check_name, "uring:mode=batch"), 0);
+    CU_ASSERT_EQUAL(run_with("sqpoll", 0, check_name, "uring:mode=sqpoll"), 0);
+}
+
 static int run_on_one_cpu(void *ring)
 {
     struct cpus cpus;
@@ -610,6 +625,7 @@ const struct test sqpoll_tests[] = {
     TEST(test_idle_loop_costs_less_than_a_hundredth_of_a_cpu),
     TEST(test_full_submission_queue_loses_nothing),
     TEST(test_completions_that_overflow_are_kept),
+    TEST(test_loop_knows_its_ring),
     TEST(test_one_cpu_is_refused_or_means_batch),
     TEST(test_missing_cpu_is_named),
     TEST(test_shards_have_sq_threads_of_their_own_or_share_one),
