@@ -614,6 +614,10 @@ static void test_loop_is_told_when_nobody_knows_its_inbox_any_more(void)
 
     if (!can_step())
         return;
+    if (strstr(test_kernel_ring(), "sqpoll")) {
+        TEST_SKIP("looking for the next completion has no end when it is done by single steps");
+        return;
+    }
     child = run_in_child(run_into_deadlocks, NULL);
     CU_ASSERT(exited_with(&child, 0));
 }
