@@ -72,6 +72,8 @@
 struct uring {
     struct io_uring ring;
     unsigned full_enters; /* in a row that found the queue full; sqpoll only */
+    unsigned woken_head;  /* where the queue's head was when we woke the SQ thread */
+    bool was_woken;
     unsigned enter_flags; /* of every io_uring_enter() */
     int64_t seen_time;    /* the clock, when somebody last wanted to know it */
     unsigned timer_flags; /* of every one with a deadline: IORING_ENTER_ABS_TIMER, or none */
@@ -142,6 +144,19 @@ static unsigned note_full_queue(struct ring *ring)
 }
 
 /*
+ * The SQ thread keeps NEED_WAKEUP raised until it really runs, and does not go back to sleep before
+ * it has taken what there is: until the head moves, waking it again would be for nothing.
+ */
+static bool must_wake(struct uring *self, unsigned head)
+{
+    if (self->was_woken && self->woken_head == head)
+        return false;
+    self->was_woken = true;
+    self->woken_head = head;
+    return true;
+}
+
+/*
  * Publishes what is filled, and returns what only a system call can do then. The SQ thread raises
  * NEED_WAKEUP and then looks at the tail once more; we move the tail and then look at the flag. With
  * a full fence between the two, on both sides, one of us sees the other.
@@ -149,16 +164,17 @@ static unsigned note_full_queue(struct ring *ring)
 static unsigned hand_over(struct ring *ring)
 {
     unsigned wishes = 0;
-    unsigned flags;
+    unsigned flags, head;
 
     publish_tail(ring);
     atomic_thread_fence(memory_order_seq_cst);
     flags = ouro__ring_load(ring->sq_flags);
+    head = ouro__ring_load(ring->sq_head);
     if (unlikely(flags & IORING_SQ_CQ_OVERFLOW))
         wishes |= IORING_ENTER_GETEVENTS;
-    if (ouro__ring_unsubmitted(ring) == 0)
+    if (head == ring->sq_tail)
         return wishes;
-    if (unlikely(flags & IORING_SQ_NEED_WAKEUP))
+    if (unlikely(flags & IORING_SQ_NEED_WAKEUP) && must_wake(ring->state, head))
         wishes |= IORING_ENTER_SQ_WAKEUP;
     return wishes | note_full_queue(ring);
 }
