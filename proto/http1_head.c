@@ -288,12 +288,17 @@ static int check_framing(struct http1_head *head, const struct census *census,
     return code;
 }
 
+/* Mostly it is one word. */
 static bool connection_has(const struct http1_head *head, const struct census *census,
                            const char *token)
 {
+    const struct http1_field *field = census->first[CONNECTION];
+
     if (census->repeated & BIT(CONNECTION))
         return ouro__http1_head_has_token(head, "connection", token);
-    return ouro__http1_list_has_token(census->first[CONNECTION]->value, token);
+    return ouro__http1_name_equals(field->value, field->value_len, token) ||
+           (memchr(field->value, ',', field->value_len) &&
+            ouro__http1_list_has_token(field->value, token));
 }
 
 /* RFC 9112 §9.3 */
