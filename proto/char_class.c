@@ -50,10 +50,26 @@ static uint64_t stops_in(const char *text)
     return ((word - EACH(' ')) | ((word ^ EACH(0x7f)) - EACH(1))) & ~word & EACH(0x80);
 }
 
+typedef uint8_t bytes16 __attribute__((vector_size(16)));
+
+/* Whether there is none among sixteen. */
+static bool is_plain(const char *text)
+{
+    bytes16 bytes, stops;
+    uint64_t halves[2];
+
+    memcpy(&bytes, text, sizeof(bytes));
+    stops = (bytes16) (bytes < ' ') | (bytes16) (bytes == 0x7f);
+    memcpy(halves, &stops, sizeof(halves));
+    return !(halves[0] | halves[1]);
+}
+
 size_t ouro__char_value_span(const char *text, size_t len)
 {
     size_t i = 0;
 
+    while (len - i >= 16 && is_plain(text + i))
+        i += 16;
     while (len - i >= 8) {
         uint64_t stops = stops_in(text + i);
 
