@@ -324,9 +324,10 @@ def short_losses(measured: Measured) -> list[str]:
         where: dict[str, list[str]] = {}
         for workload, metric, other, how, _, _ in comparisons(measured, ours, measured.others):
             if how == "worse":
-                where.setdefault(other, []).append(f"{workload} ({metric['title']})")
-        lines += [f"- {ours} loses to {other}: {', '.join(found)}" for other, found in where.items()]
-    return ["Worse in every round, and by more than the noise:", "", *lines] if lines else [
+                where.setdefault(f"{workload} ({metric['title']})", []).append(other)
+        if where:
+            lines.append(f"- {ours}: " + "; ".join(f"{what}: {', '.join(to)}" for what, to in where.items()))
+    return ["Who is better than ours in every round, and by more than the noise:", "", *lines] if lines else [
         "No server is better in every round, and by more than the noise."]
 
 

@@ -157,7 +157,7 @@ def test_files_are_written_and_plots_are_xml() -> None:
 
 def test_the_short_version_goes_between_the_markers_and_only_there() -> None:
     short = report.short(sample_results())
-    assert "\n- ouro loses to nginx: p99-even (requests/s)\n" in short, short
+    assert "\n- ouro: p99-even (requests/s): nginx\n" in short, short
     assert "| ouro | 3.00 |" in short and "`make bench-compare` on a <CPU>" in short, short
     page = f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n"
     once = report.insert(page, short)
