@@ -12,7 +12,8 @@
 #include "ouro_socket.h"
 #include "stream_socket.h"
 
-#define WINDOW_PARTS 16 /* of a vectored write, that go out in one send */
+#define WINDOW_PARTS 16         /* of a vectored write, that go out in one send */
+#define PAST_MIN     (8 * 1024) /* of a read that need not go by way of the receiver */
 
 static struct socket_stream *socket_of(struct ouro_stream *stream)
 {
@@ -27,6 +28,18 @@ static int take_error(struct socket_stream *self)
     return error;
 }
 
+/*
+ * Who has room for several buffers of the receiver gets bytes straight from the socket, once there
+ * is nothing before them. The receiver goes on when it is asked again.
+ */
+static bool may_go_past(const struct socket_stream *self, size_t len)
+{
+    if (len < PAST_MIN || self->rest.len || ouro_receiver_is_ready(self->receiver))
+        return false;
+    ouro_receiver_stop(self->receiver);
+    return !ouro_receiver_is_ready(self->receiver); /* something may have come meanwhile */
+}
+
 static ssize_t socket_read(struct ouro_stream *stream, void *buf, size_t len)
 {
     struct socket_stream *self = socket_of(stream);
@@ -35,7 +48,7 @@ static ssize_t socket_read(struct ouro_stream *stream, void *buf, size_t len)
 
     if (self->error)
         return take_error(self);
-    if (!self->receiver)
+    if (!self->receiver || may_go_past(self, len))
         return ouro_recv(self->fd, buf, len, 0);
     if (!rest->len) {
         result = ouro_receiver_next(self->receiver, rest);
