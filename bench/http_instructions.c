@@ -103,7 +103,7 @@ static int ask(struct ouro_stream *stream, const char *text, size_t len, size_t 
 static int learn_length(struct ouro_stream *stream, const char *request, size_t *ret_len)
 {
     static const char start[] = "HTTP/1.1 200 OK\r\n", end[] = "<h1>hello, x!</h1>";
-    const char *data;
+    const char *data = "";
     ssize_t len = ouro_stream_write_all(stream, request, strlen(request));
 
     if (!len)

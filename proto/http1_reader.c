@@ -71,7 +71,7 @@ int ouro__http1_reader_fill(struct http1_reader *reader)
 
 size_t ouro__http1_reader_take(struct http1_reader *reader, void *buf, size_t len)
 {
-    const char *data;
+    const char *data = NULL; /* what is pending can be peeked at */
 
     if (len > reader->body_pending)
         len = reader->body_pending;

@@ -72,6 +72,31 @@ static int answer_with_body(struct ouro_http_exchange *exchange, void *arg)
     return ouro_http_reply(exchange, 200, NULL, body, done);
 }
 
+static uint32_t hash_of(uint32_t hash, const char *data, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        hash = (hash ^ (unsigned char) data[i]) * 16777619;
+    return hash;
+}
+
+/* Reads with so much room at a time, and with an eighth of it by turns. */
+static int answer_hash(struct ouro_http_exchange *exchange, void *arg)
+{
+    size_t room = strtoul(ouro_http_parameter(exchange, "room"), NULL, 10), done = 0, turn = 0;
+    char *piece = malloc(room);
+    uint32_t hash = 0;
+
+    (void) arg;
+    while ((seen.body_read = ouro_http_read(exchange, piece, ++turn % 2 ? room / 8 : room)) > 0) {
+        hash = hash_of(hash, piece, (size_t) seen.body_read);
+        done += (size_t) seen.body_read;
+    }
+    free(piece);
+    if (seen.body_read < 0)
+        return (int) seen.body_read;
+    return ouro_http_replyf(exchange, 200, NULL, "%zu bytes, %u", done, hash);
+}
+
 static int answer_at_once(struct ouro_http_exchange *exchange, void *arg)
 {
     (void) arg;
@@ -166,6 +191,7 @@ static int create_app(struct ouro_http_app **ret_app)
         {"GET", "/late", answer_late},
         {"GET", "/big", answer_big},
         {"POST", "/echo", answer_with_body},
+        {"POST", "/hash/{room}", answer_hash},
         {"POST", "/ok", answer_at_once},
         {"GET", "/ok", answer_at_once},
         {"GET", "/fail", fail},
@@ -513,6 +539,82 @@ static void test_bad_bodies_are_refused_and_end_the_connection(void)
 {
     server.options.body_bytes_max = 100;
     on_all_rings(send_bad_bodies);
+}
+
+/* Writes by pieces, so that the server gets some in the middle of its reads. */
+static void say_by(struct ouro_stream *stream, const char *text, size_t len, size_t step)
+{
+    for (size_t at = 0; at < len; at += step) {
+        size_t piece = len - at < step ? len - at : step;
+
+        CU_ASSERT_EQUAL(ouro_stream_write_all(stream, text + at, piece), 0);
+        CU_ASSERT_EQUAL(ouro_yield(), 0);
+    }
+}
+
+/* A request with a body, and one behind it that must not become part of it. */
+static void send_large_body(size_t len, size_t room, size_t step)
+{
+    static const char next[] = "GET /hello/next HTTP/1.1\r\n" CLOSE;
+    char *text = malloc(len + 256), expected[64];
+    struct ouro_stream *stream = dial();
+    size_t head_len = (size_t) sprintf(
+        text, "POST /hash/%zu HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n\r\n", room, len);
+
+    for (size_t i = 0; i < len; i++)
+        text[head_len + i] = (char) (i * 7 + i / 256);
+    (void) snprintf(expected, sizeof(expected), "%zu bytes, %u", len,
+                    hash_of(0, text + head_len, len));
+    memcpy(text + head_len + len, next, sizeof(next) - 1);
+    say_by(stream, text, head_len + len + sizeof(next) - 1, step);
+    CU_ASSERT_PTR_NOT_NULL(strstr(read_answer(stream), expected));
+    CU_ASSERT_PTR_NOT_NULL(strstr(read_all(stream), "hello next"));
+    (void) ouro_stream_close(stream);
+    free(text);
+}
+
+static void send_large_bodies(void)
+{
+    static const size_t lens[] = {8191, 8192, 8193, 16384, 50000, 300000};
+    static const size_t rooms[] = {1000, 8192, 10000, 65536};
+    static const size_t steps[] = {1000, 9000, 1000000};
+
+    for (size_t i = 0; i < sizeof(lens) / sizeof(lens[0]); i++)
+        for (size_t k = 0; k < sizeof(rooms) / sizeof(rooms[0]); k++)
+            for (size_t m = 0; m < sizeof(steps) / sizeof(steps[0]); m++)
+                send_large_body(lens[i], rooms[k], steps[m]);
+}
+
+static void test_large_bodies_arrive_as_they_were(void)
+{
+    on_all_rings(send_large_bodies);
+}
+
+/* Of 50,000 bytes only 20,000 come: then the end, or nothing. */
+static void send_part_of_a_large_body(bool has_end, const char *status, int error)
+{
+    static char part[20000];
+    struct ouro_stream *stream = dial();
+
+    say(stream, "POST /hash/16384 HTTP/1.1\r\nContent-Length: 50000\r\n" GO_ON);
+    say_by(stream, part, sizeof(part), 9000);
+    if (has_end)
+        CU_ASSERT_EQUAL(ouro_stream_shutdown_write(stream), 0);
+    CU_ASSERT(starts_with(read_all(stream), status));
+    CU_ASSERT_EQUAL(seen.body_read, error);
+    (void) ouro_stream_close(stream);
+}
+
+static void send_parts_of_large_bodies(void)
+{
+    send_part_of_a_large_body(true, "HTTP/1.1 400 ", OURO_EEOF);
+    send_part_of_a_large_body(false, "HTTP/1.1 408 ", -ETIMEDOUT);
+}
+
+static void test_large_bodies_may_not_end_early_nor_stall(void)
+{
+    server.options.body_timeout_ns = 50 * OURO_MILLISECOND;
+    on_all_rings(send_parts_of_large_bodies);
 }
 
 static void stall_a_body(void)
@@ -1072,6 +1174,8 @@ const struct test http_server_tests[] = {
     TEST(test_handlers_read_bodies),
     TEST(test_bad_bodies_are_refused_and_end_the_connection),
     TEST(test_body_has_a_time_limit),
+    TEST(test_large_bodies_arrive_as_they_were),
+    TEST(test_large_bodies_may_not_end_early_nor_stall),
     TEST(test_unread_bodies_never_become_requests),
     TEST(test_clients_may_ask_before_they_send_a_body),
     TEST(test_bad_requests_are_refused_and_end_the_connection),
