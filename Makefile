@@ -670,10 +670,9 @@ $(CXX_PROGRAMS): %: %.o $(STATIC_LIBS) Makefile
 	$(call say,LD)$(CXX) $(PROGRAM_LDFLAGS) -o $@ $< $(STATIC_LIBS) $(PROTO_LIBS) $(ENGINE_LIBS) \
 		-lbenchmark
 
-# What the objects in here call passes through tests/account.c, and where a task suspends through
-# tests/cancel_test.c; not what shared libraries call.
+# What the objects in here call passes through tests/account.c; not what shared libraries call.
 WRAPPED = aligned_alloc calloc free malloc mmap munmap pthread_create pthread_join realloc strdup \
-	strndup ouro__task_give_way ouro__task_give_way_to_turn ouro__task_park ouro__task_sleep_until
+	strndup
 $(TESTS): $(TEST_OBJECTS) $(LOAD_OBJECTS) $(STATIC_LIBS) Makefile
 	$(call say,LD)$(CC) $(PROGRAM_LDFLAGS) $(WRAPPED:%=-Wl,--wrap=%) -o $@ $(TEST_OBJECTS) $(LOAD_OBJECTS) \
 		$(STATIC_LIBS) $(PROTO_LIBS) $(ENGINE_LIBS) -lcunit -lm

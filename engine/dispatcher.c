@@ -30,6 +30,7 @@
 #include "buffer_pool.h"
 #include "dispatcher.h"
 #include "inbox.h"
+#include "op_call.h"
 
 #define TRIM_INTERVAL (1 * OURO_SECOND) /* memory of a peak is kept for one to two of these */
 #define TRIM_PAUSE    (500 * OURO_MICROSECOND)
@@ -55,6 +56,7 @@ int ouro__dispatcher_init(struct dispatcher *self, const struct ring_config *con
     list_init(&self->sources);
     list_init(&self->source_cancels);
     self->trim_deadline = OURO_FOREVER;
+    self->is_watched = memcheck_is_running();
     self->home = ouro__coro_running();
     self->stacks = ouro__coro_stacks();
     ouro__timer_heap_init(&self->timers);
@@ -371,9 +373,9 @@ static int submit_and_wait(struct dispatcher *self, int64_t latest)
 }
 
 /* What the completion after the next is about: with a thousand connections it is far away. */
-static inline void prefetch_ahead(const struct ring *ring)
+static inline void prefetch_owner(const struct ring *ring, unsigned head)
 {
-    const struct io_uring_cqe *cqe = &ring->cqes[(*ring->cq_head + 2) & ring->cq_mask];
+    const struct io_uring_cqe *cqe = &ring->cqes[head & ring->cq_mask];
     uintptr_t owner = (uintptr_t) cqe->user_data;
 
     __builtin_prefetch((const void *) owner);
@@ -383,16 +385,19 @@ static inline void prefetch_ahead(const struct ring *ring)
 
 static void reap(struct dispatcher *self)
 {
-    unsigned count = ouro__ring_completed(&self->ring);
+    unsigned head = *self->ring.cq_head;
+    unsigned end = ouro__ring_load(self->ring.cq_tail);
 
-    self->cqe_count += count;
-    for (; count > 0; count--) {
-        struct io_uring_cqe cqe = *ouro__ring_peek(&self->ring);
+    self->cqe_count += end - head;
+    for (; head != end; head++) {
+        struct io_uring_cqe cqe = self->ring.cqes[head & self->ring.cq_mask];
 
-        prefetch_ahead(&self->ring);
-
+        prefetch_owner(&self->ring, head + 2);
         ouro__ring_pop(&self->ring);
-        ouro__op_complete(self, cqe.user_data, cqe.res, cqe.flags);
+        if (likely((cqe.user_data & TAG_MASK) == TAG_CALL))
+            op_complete(self, (void *) (uintptr_t) (cqe.user_data - TAG_CALL), cqe.res, cqe.flags);
+        else
+            ouro__source_complete(cqe.user_data, cqe.res, cqe.flags);
     }
 }
 

@@ -45,6 +45,7 @@ struct dispatcher {
     unsigned buffer_count;       /* that it is to have; 0: the default */
     unsigned buffer_bytes;
 
+    bool is_watched;     /* by Valgrind's memcheck, which wants to know what the kernel writes */
     bool has_backlog;    /* one of these may not be empty: */
     struct list staged;  /* ops that found the submission queue full */
     struct list cancels; /* ops that want an ASYNC_CANCEL */
@@ -94,6 +95,32 @@ static inline void ouro__dispatcher_enqueue(struct dispatcher *self, struct ouro
     else
         self->run_first = task;
     self->run_last = task;
+}
+
+/*
+ * Leaves for the loop; comes back when the dispatcher resumes the task, whose state says already
+ * why it does not run. In line, as the switch is: what returns behind it would be mispredicted.
+ */
+__attribute__((always_inline)) static inline void ouro__dispatcher_suspend(struct dispatcher *self,
+                                                                           struct wait *wait)
+{
+    struct ouro_task *task = wait->task;
+
+    CHECK(self->no_suspend_depth == 0, "a call that suspends inside a library's callback");
+    task->wait = wait;
+    task->suspend_count++;
+    task->innermost = (struct coro *) (void *) ouro_coro_current; /* a task runs: there is one */
+    ouro__coro_switch(task->innermost, self->home);
+    task->wait = NULL;
+}
+
+/* ouro__task_park(), in line. */
+__attribute__((always_inline)) static inline void ouro__dispatcher_park(struct dispatcher *self,
+                                                                        struct wait *wait)
+{
+    wait->task->state = TASK_PARKED;
+    wait->task->parked_since = self->noted_time;
+    ouro__dispatcher_suspend(self, wait);
 }
 
 /*

@@ -216,6 +216,8 @@ static void print_task(struct dump *dump, const struct ouro_task *task, unsigned
     if (task->flags & TASK_CANCELLED)
         print(dump, ", cancelled: %s", task->cancel_reason);
     print_stack(dump, task->coro.stack);
+    if (task->suspend_count > 1)
+        print(dump, ", suspended %llu times", (unsigned long long) task->suspend_count);
     print(dump, ", id %lld\n", (long long) task->slot.id);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * op.c - see op.h for the state table
+ * op.c - see op.h for the state table, op_call.h for the common case
  *
  * The dispatcher's lists hold what found no room in the submission queue, so that nothing
  * is ever refused or dropped: not when a million tasks time out at once while the queue
@@ -11,22 +11,12 @@
 #include <sys/stat.h>
 
 #include "dispatcher.h"
-#include "op.h"
-
-/* user_data is a pointer with a kind in its low bits. */
-#define TAG_MASK   UINT64_C(7)
-#define TAG_CALL   UINT64_C(1)
-#define TAG_SOURCE UINT64_C(2)
+#include "op_call.h"
 
 static void add_backlog(struct dispatcher *dispatcher, struct list *list, struct list *node)
 {
     list_append(list, node);
     dispatcher->has_backlog = true;
-}
-
-static uint64_t op_tag(const struct op *op)
-{
-    return (uint64_t) (uintptr_t) op | TAG_CALL;
 }
 
 static uint64_t source_tag(const struct source *source)
@@ -49,118 +39,12 @@ const char *ouro__op_name(enum op_kind kind)
     return names[kind];
 }
 
-static void set_state(struct op *op, enum op_state state)
-{
-    static const uint8_t allowed[] = {
-        /* by present state, the set of next ones */
-        [OP_IDLE] = 1 << OP_STAGED | 1 << OP_SUBMITTED,
-        [OP_STAGED] = 1 << OP_SUBMITTED | 1 << OP_DONE,
-        [OP_SUBMITTED] = 1 << OP_CANCELLING | 1 << OP_DONE,
-        [OP_CANCELLING] = 1 << OP_DONE,
-        [OP_DONE] = 0,
-    };
-
-    CHECK(allowed[op->state] & 1 << state, "an operation took a step that op.h does not know");
-    op->state = state;
-}
-
-/* The one switch from operations to SQEs. */
-static void prepare(struct op *op, struct io_uring_sqe *sqe)
-{
-    switch (op->kind) {
-    case OP_ACCEPT:
-        io_uring_prep_accept(sqe, op->args.accept.fd, op->args.accept.address,
-                             op->args.accept.address_len, SOCK_CLOEXEC);
-        break;
-    case OP_CLOSE:
-        io_uring_prep_close(sqe, op->args.close.fd);
-        break;
-    case OP_CONNECT:
-        io_uring_prep_connect(sqe, op->args.connect.fd, op->args.connect.address,
-                              op->args.connect.address_len);
-        break;
-    case OP_FALLOCATE:
-        io_uring_prep_fallocate(sqe, op->args.fallocate.fd, op->args.fallocate.mode,
-                                op->args.fallocate.offset, op->args.fallocate.len);
-        break;
-    case OP_FSYNC:
-        io_uring_prep_fsync(sqe, op->args.fsync.fd, op->args.fsync.flags);
-        break;
-    case OP_MKDIR:
-        io_uring_prep_mkdirat(sqe, op->args.mkdir.dir_fd, op->args.mkdir.path, op->args.mkdir.mode);
-        break;
-    case OP_OPEN:
-        io_uring_prep_openat(sqe, op->args.open.dir_fd, op->args.open.path, op->args.open.flags,
-                             op->args.open.mode);
-        break;
-    case OP_POLL:
-        io_uring_prep_poll_add(sqe, op->args.poll.fd, op->args.poll.events);
-        break;
-    case OP_READ:
-        io_uring_prep_read(sqe, op->args.read.fd, op->args.read.buf, op->args.read.len,
-                           op->args.read.offset);
-        break;
-    case OP_READV:
-        io_uring_prep_readv(sqe, op->args.readv.fd, op->args.readv.parts, op->args.readv.count,
-                            op->args.readv.offset);
-        break;
-    case OP_RECV:
-        io_uring_prep_recv(sqe, op->args.recv.fd, op->args.recv.buf, op->args.recv.len,
-                           op->args.recv.flags);
-        break;
-    case OP_RECVMSG:
-        io_uring_prep_recvmsg(sqe, op->args.recvmsg.fd, op->args.recvmsg.message,
-                              op->args.recvmsg.flags);
-        break;
-    case OP_RENAME:
-        io_uring_prep_renameat(sqe, op->args.rename.from_dir_fd, op->args.rename.from,
-                               op->args.rename.to_dir_fd, op->args.rename.to,
-                               op->args.rename.flags);
-        break;
-    case OP_SEND:
-        io_uring_prep_send(sqe, op->args.send.fd, op->args.send.buf, op->args.send.len,
-                           op->args.send.flags);
-        break;
-    case OP_SENDMSG:
-        io_uring_prep_sendmsg(sqe, op->args.sendmsg.fd, op->args.sendmsg.message,
-                              op->args.sendmsg.flags);
-        break;
-    case OP_STATX:
-        io_uring_prep_statx(sqe, op->args.statx.dir_fd, op->args.statx.path, op->args.statx.flags,
-                            op->args.statx.mask, op->args.statx.buf);
-        break;
-    case OP_UNLINK:
-        io_uring_prep_unlinkat(sqe, op->args.unlink.dir_fd, op->args.unlink.path,
-                               op->args.unlink.flags);
-        break;
-    case OP_WRITE:
-        io_uring_prep_write(sqe, op->args.write.fd, op->args.write.buf, op->args.write.len,
-                            op->args.write.offset);
-        break;
-    case OP_WRITEV:
-        io_uring_prep_writev(sqe, op->args.writev.fd, op->args.writev.parts, op->args.writev.count,
-                             op->args.writev.offset);
-        break;
-    case OP_USER:
-        op->args.user.prep(sqe, op->args.user.arg);
-        break;
-    }
-    io_uring_sqe_set_data64(sqe, op_tag(op));
-}
-
 /* --- interrupting ------------------------------------------------------------------- */
 
 static void prepare_cancel(struct io_uring_sqe *sqe, uint64_t user_data)
 {
     io_uring_prep_cancel64(sqe, user_data, /* flags= */ 0);
     io_uring_sqe_set_data64(sqe, RING_IGNORED);
-}
-
-static void finish(struct dispatcher *dispatcher, struct op *op, int32_t result)
-{
-    set_state(op, OP_DONE);
-    dispatcher->in_flight_count--;
-    ouro__task_wake(&op->wait, result);
 }
 
 static void interrupt(struct wait *wait, int code)
@@ -171,9 +55,9 @@ static void interrupt(struct wait *wait, int code)
     (void) code; /* outcome() finds it again */
     if (op->state == OP_STAGED) {
         list_remove(&op->link);
-        finish(dispatcher, op, -ECANCELED);
+        op_finish(dispatcher, op, -ECANCELED);
     } else if (op->state == OP_SUBMITTED) {
-        set_state(op, OP_CANCELLING);
+        op_set_state(op, OP_CANCELLING);
         add_backlog(dispatcher, &dispatcher->cancels, &op->link);
     }
 }
@@ -183,20 +67,10 @@ const struct wait_kind ouro__op_cleanup_wait_kind = {.name = "operation", .inter
 
 /* --- calling -------------------------------------------------------------------------- */
 
-static void stage(struct dispatcher *dispatcher, struct op *op)
+void ouro__op_stage(struct dispatcher *dispatcher, struct op *op)
 {
-    struct io_uring_sqe *sqe = NULL;
-
-    if (likely(list_is_empty(&dispatcher->staged)))
-        sqe = ouro__ring_get_sqe(&dispatcher->ring);
-    dispatcher->in_flight_count++;
-    if (likely(sqe != NULL)) {
-        prepare(op, sqe);
-        set_state(op, OP_SUBMITTED);
-    } else {
-        set_state(op, OP_STAGED);
-        add_backlog(dispatcher, &dispatcher->staged, &op->link);
-    }
+    op_set_state(op, OP_STAGED);
+    add_backlog(dispatcher, &dispatcher->staged, &op->link);
 }
 
 /* ERESTARTSYS to ERESTART_RESTARTBLOCK: only a system call's end makes -EINTR of them. */
@@ -206,17 +80,14 @@ static bool is_restart(int32_t result)
 }
 
 /*
- * What a call returns. An error that the operation met by itself is a result, as a transfer is:
+ * What a failed call returns. An error that the operation met by itself is a result, as a transfer is:
  * TCP tells of a reset once, and Linux of a failed fsync; the next call would find a clean end.
  * So only an end that the interruption may have brought about gives way to the interruption.
  */
-static int32_t outcome(const struct op *op, enum op_manners manners)
+int32_t ouro__op_failure(int32_t result, enum op_manners manners)
 {
-    int32_t result = op->wait.result;
     int code;
 
-    if (likely(result >= 0))
-        return result;
     if (is_restart(result))
         result = -EINTR;
     if (manners != OP_INTERRUPTIBLE || (result != -ECANCELED && result != -EINTR))
@@ -227,22 +98,7 @@ static int32_t outcome(const struct op *op, enum op_manners manners)
 
 int64_t ouro__op_call(struct op *op, enum op_manners manners)
 {
-    struct ouro_task *task = ouro__dispatcher_task("a waiting call needs a task");
-
-    if (manners == OP_INTERRUPTIBLE) {
-        int code = ouro__task_interruption();
-
-        if (unlikely(code))
-            return code;
-    }
-    op->wait.task = task;
-    op->wait.kind = manners == OP_INTERRUPTIBLE ? &ouro__op_wait_kind : &ouro__op_cleanup_wait_kind;
-    op->state = OP_IDLE;
-    op->cqe_flags = 0;
-    list_init(&op->link);
-    stage(ouro__dispatcher, op);
-    (void) ouro__task_park(&op->wait);
-    return outcome(op, manners);
+    return op_call(op, op->kind, manners);
 }
 
 int ouro_submit_sqe(ouro_prep_fn *prep, void *arg, uint32_t *ret_flags)
@@ -310,7 +166,7 @@ static void mark_message_filled(struct msghdr *message, size_t bytes)
 }
 
 /* The kernel wrote to memory behind the back of Valgrind; it wants to be told. */
-static void mark_filled(const struct op *op, int32_t result)
+void ouro__op_mark_filled(const struct op *op, int32_t result)
 {
     if (result < 0)
         return;
@@ -343,35 +199,18 @@ static void mark_filled(const struct op *op, int32_t result)
 
 /* --- completing ------------------------------------------------------------------------- */
 
-void ouro__op_complete(struct dispatcher *dispatcher, uint64_t user_data, int32_t result,
-                       uint32_t cqe_flags)
+void ouro__source_complete(uint64_t user_data, int32_t result, uint32_t cqe_flags)
 {
-    void *pointer = (void *) (uintptr_t) (user_data & ~TAG_MASK);
+    struct source *source = (void *) (uintptr_t) (user_data & ~TAG_MASK);
 
-    switch (user_data & TAG_MASK) {
-    case TAG_CALL: {
-        struct op *op = pointer;
-
-        if (unlikely(op->state == OP_CANCELLING))
-            list_remove(&op->link); /* it may still wait for an SQE; none is needed any more */
-        op->cqe_flags = cqe_flags;
-        mark_filled(op, result);
-        finish(dispatcher, op, result);
-        break;
+    if (user_data == RING_IGNORED)
+        return;
+    CHECK((user_data & TAG_MASK) == TAG_SOURCE, "a completion of nobody's operation");
+    if (!(cqe_flags & IORING_CQE_F_MORE)) {
+        list_remove(&source->link);
+        source->state = OP_DONE;
     }
-    case TAG_SOURCE: {
-        struct source *source = pointer;
-
-        if (!(cqe_flags & IORING_CQE_F_MORE)) {
-            list_remove(&source->link);
-            source->state = OP_DONE;
-        }
-        source->ops->complete(source, result, cqe_flags);
-        break;
-    }
-    default:
-        CHECK(user_data == RING_IGNORED, "a completion of nobody's operation");
-    }
+    source->ops->complete(source, result, cqe_flags);
 }
 
 bool ouro__op_has_many_peers(uint64_t user_data)
@@ -412,8 +251,8 @@ void ouro__op_flush(struct dispatcher *dispatcher)
     while ((node = take_with_sqe(dispatcher, &dispatcher->staged, &sqe))) {
         struct op *op = container_of(node, struct op, link);
 
-        prepare(op, sqe);
-        set_state(op, OP_SUBMITTED);
+        op_prepare(op, op->kind, sqe);
+        op_set_state(op, OP_SUBMITTED);
     }
     dispatcher->has_backlog =
         !list_is_empty(&dispatcher->cancels) || !list_is_empty(&dispatcher->source_cancels) ||

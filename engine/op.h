@@ -10,7 +10,7 @@
  *   source op   struct source, embedded in a longer-lived object; its completions may
  *               only queue a result, wake a task or spawn one.
  *
- * A call op's states; every change goes through set_state() in op.c:
+ * A call op's states; every change goes through op_set_state() of op_call.h:
  *
  *    IDLE ──call──▶ STAGED ──SQE free──▶ SUBMITTED ──interrupt──▶ CANCELLING
  *                     │                      │                       │
@@ -23,7 +23,7 @@
  *
  * A staged op that is interrupted is simply taken off its list: the kernel never saw it.
  *
- * Adding an operation: an enum value, a union member, a case in prepare(), a name in
+ * Adding an operation: an enum value, a union member, a case in op_prepare(), a name in
  * ouro__op_name(), a public function, a test.
  */
 #ifndef OURO_OP_H
@@ -218,9 +218,8 @@ void ouro__source_submit(struct dispatcher *dispatcher, struct source *source);
 /* Asks for the source's last completion; harmless when it is idle. */
 void ouro__source_cancel(struct dispatcher *dispatcher, struct source *source);
 
-/* Hands a completion to its owner. */
-void ouro__op_complete(struct dispatcher *dispatcher, uint64_t user_data, int32_t result,
-                       uint32_t cqe_flags);
+/* Hands a completion to its owner: a source, or nobody. Those of call ops are op_call.h's. */
+void ouro__source_complete(uint64_t user_data, int32_t result, uint32_t cqe_flags);
 
 /* Whether the completion is of a source with many peers: that it comes again says nothing. */
 bool ouro__op_has_many_peers(uint64_t user_data);

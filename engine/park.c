@@ -15,30 +15,16 @@
 
 #include "dispatcher.h"
 
-/* Leaves for the loop; comes back when the dispatcher resumes the task. */
-static void suspend(struct dispatcher *dispatcher, struct wait *wait)
-{
-    struct ouro_task *task = wait->task;
-
-    CHECK(dispatcher->no_suspend_depth == 0, "a call that suspends inside a library's callback");
-    task->wait = wait;
-    task->innermost = ouro__coro_running();
-    ouro__coro_switch(task->innermost, dispatcher->home);
-    task->wait = NULL;
-}
-
 int ouro__task_park(struct wait *wait)
 {
-    wait->task->state = TASK_PARKED;
-    wait->task->parked_since = ouro__dispatcher->noted_time;
-    suspend(ouro__dispatcher, wait);
+    ouro__dispatcher_park(ouro__dispatcher, wait);
     return wait->result;
 }
 
 void ouro__task_yield(struct wait *wait)
 {
     ouro__dispatcher_enqueue(ouro__dispatcher, wait->task);
-    suspend(ouro__dispatcher, wait);
+    ouro__dispatcher_suspend(ouro__dispatcher, wait);
 }
 
 static const struct wait_kind yield_wait_kind = {.name = "yield", .interrupt = NULL};
@@ -66,7 +52,7 @@ void ouro__task_give_way_to_turn(void)
     else
         dispatcher->late_first = task;
     dispatcher->late_last = task;
-    suspend(dispatcher, &wait);
+    ouro__dispatcher_suspend(dispatcher, &wait);
 }
 
 void ouro__task_wake(struct wait *wait, int result)
@@ -109,7 +95,7 @@ int ouro__task_interruption(void)
     struct ouro_task *task = ouro__dispatcher->current;
     int code;
 
-    if (likely(!(task->flags & (TASK_CANCELLED | TASK_EXPIRED))))
+    if (likely(!(task->flags & TASK_DISTURBED)))
         return 0;
     code = pending_interruption(task);
     if (code == -ETIMEDOUT)

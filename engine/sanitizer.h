@@ -97,6 +97,18 @@ static inline void valgrind_forget_stack(unsigned id)
 #include <valgrind/memcheck.h>
 #endif
 
+/* Whether there is somebody to be told by the next two, which cost a dozen instructions. */
+static inline bool memcheck_is_running(void)
+{
+#ifdef VALGRIND_MAKE_MEM_DEFINED
+    bool place = false;
+
+    return VALGRIND_MAKE_MEM_DEFINED(&place, sizeof(place)) != 0; /* elsewhere it means nothing */
+#else
+    return false;
+#endif
+}
+
 /* The kernel filled this memory behind the tools' back; called in the reap path. */
 static inline void memory_filled_by_kernel(void *start, size_t bytes)
 {

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <limits.h>
 
-#include "dispatcher.h"
+#include "op_call.h"
 #include "ouro_shard.h"
 #include "ouro_socket.h"
 
@@ -181,10 +181,13 @@ int ouro_accept(int fd, struct ouro_address *ret_address)
 
 ssize_t ouro_recv(int fd, void *buf, size_t len, int flags)
 {
-    struct op op = {.kind = OP_RECV,
-                    .args.recv = {.fd = fd, .flags = flags, .buf = buf, .len = clamp(len)}};
+    struct op op;
 
-    return ouro__op_call(&op, OP_INTERRUPTIBLE);
+    op.args.recv.fd = fd;
+    op.args.recv.flags = flags;
+    op.args.recv.buf = buf;
+    op.args.recv.len = clamp(len);
+    return op_call(&op, OP_RECV, OP_INTERRUPTIBLE);
 }
 
 int ouro_recv_exact(int fd, void *buf, size_t len, size_t *ret_received)
@@ -205,13 +208,21 @@ int ouro_recv_exact(int fd, void *buf, size_t len, size_t *ret_received)
     return result < 0 ? (int) result : 0;
 }
 
+__attribute__((always_inline)) static inline ssize_t send_once(int fd, const void *buf, size_t len,
+                                                               int flags)
+{
+    struct op op;
+
+    op.args.send.fd = fd;
+    op.args.send.flags = flags | MSG_NOSIGNAL;
+    op.args.send.buf = buf;
+    op.args.send.len = clamp(len);
+    return op_call(&op, OP_SEND, OP_INTERRUPTIBLE);
+}
+
 ssize_t ouro_send(int fd, const void *buf, size_t len, int flags)
 {
-    struct op op = {
-        .kind = OP_SEND,
-        .args.send = {.fd = fd, .flags = flags | MSG_NOSIGNAL, .buf = buf, .len = clamp(len)}};
-
-    return ouro__op_call(&op, OP_INTERRUPTIBLE);
+    return send_once(fd, buf, len, flags);
 }
 
 int ouro_send_all(int fd, const void *buf, size_t len, size_t *ret_sent)
@@ -221,7 +232,7 @@ int ouro_send_all(int fd, const void *buf, size_t len, size_t *ret_sent)
 
     while (sent < len) {
         /* MSG_WAITALL: the kernel itself goes on after a short transfer. */
-        result = ouro_send(fd, (const char *) buf + sent, len - sent, MSG_WAITALL);
+        result = send_once(fd, (const char *) buf + sent, len - sent, MSG_WAITALL);
         if (result < 0)
             break;
         sent += (size_t) result;

@@ -133,6 +133,7 @@ ouro_task_id ouro__task_create(struct dispatcher *dispatcher, ouro_task_fn *fn, 
     task->wait = NULL;
     task->scope = NULL;
     task->sleep_deadline = OURO_FOREVER;
+    task->suspend_count = 0;
     task->flags = options->detached ? TASK_DETACHED : 0;
     task->state = TASK_RUNNABLE;
     task->cancel_reason = NULL;

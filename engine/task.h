@@ -41,7 +41,8 @@ enum task_state { TASK_RUNNABLE, TASK_RUNNING, TASK_PARKED, TASK_ENDED };
 enum task_flags {
     TASK_CANCELLED = 1, /* by ouro_cancel() or its group: never cleared */
     TASK_EXPIRED = 2,   /* at least one of its scopes has run out */
-    TASK_DETACHED = 4   /* nobody joins, or the result was taken */
+    TASK_DETACHED = 4,  /* nobody joins, or the result was taken */
+    TASK_DISTURBED = TASK_CANCELLED | TASK_EXPIRED /* without these it has no interruption */
 };
 
 struct ouro_task {
@@ -55,7 +56,8 @@ struct ouro_task {
     int64_t sleep_deadline;     /* OURO_FOREVER: it does not sleep, or for ever */
     enum task_state state;
     unsigned flags;
-    int64_t parked_since; /* about when; in the cache line that a switch writes anyway */
+    int64_t parked_since;   /* about when; in the cache line that a switch writes anyway */
+    uint64_t suspend_count; /* how often it has left for the loop; likewise */
     struct coro coro;
 
     /* What its beginning and its end touch. */

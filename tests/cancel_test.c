@@ -9,8 +9,7 @@
  * Method: a table with a row for each call of the public headers; test_table_is_complete() looks
  * that none is missing. Each row is played in all plots: the victim makes the call, a helper
  * does what lets it succeed (early, together with the interruption, afterwards, never), and the
- * conductor interrupts the victim when it suspends for the k-th time, or some turns later. How
- * often it suspends tells a seam that the linker puts before the functions of park.c.
+ * conductor interrupts the victim when it suspends for the k-th time, or some turns later.
  *
  *      cancel_test.c  the plots       cancel_rows.c  the rows
  */
@@ -28,49 +27,15 @@
 
 /* --- where the victim suspends --------------------------------------------------------------- */
 
-int __real_ouro__task_park(struct wait *wait);
-int __wrap_ouro__task_park(struct wait *wait);
-int __real_ouro__task_sleep_until(int64_t deadline);
-int __wrap_ouro__task_sleep_until(int64_t deadline);
-void __real_ouro__task_give_way(void);
-void __wrap_ouro__task_give_way(void);
-void __real_ouro__task_give_way_to_turn(void);
-void __wrap_ouro__task_give_way_to_turn(void);
-
-/* Of this thread: other tests have loops on several. */
-static _Thread_local struct {
-    const struct ouro_task *task; /* NULL: nobody is watched */
-    unsigned count;               /* how often it has suspended */
+static struct {
+    const struct ouro_task *task; /* NULL: nobody is watched, or it has ended */
+    uint64_t start;
+    uint64_t count; /* how often it had suspended in the end */
 } watched;
 
-static void note_suspension(void)
+static uint64_t suspensions(void)
 {
-    if (watched.task && watched.task == ouro__dispatcher->current)
-        watched.count++;
-}
-
-int __wrap_ouro__task_park(struct wait *wait)
-{
-    note_suspension();
-    return __real_ouro__task_park(wait);
-}
-
-int __wrap_ouro__task_sleep_until(int64_t deadline)
-{
-    note_suspension();
-    return __real_ouro__task_sleep_until(deadline);
-}
-
-void __wrap_ouro__task_give_way(void)
-{
-    note_suspension();
-    __real_ouro__task_give_way();
-}
-
-void __wrap_ouro__task_give_way_to_turn(void)
-{
-    note_suspension();
-    __real_ouro__task_give_way_to_turn();
+    return watched.task ? watched.task->suspend_count - watched.start : watched.count;
 }
 
 /* --- the memory of calls that have returned ------------------------------------------------- */
@@ -130,6 +95,8 @@ int scene_perform(struct scene *scene)
     (void) ouro_timeout_end(&limit);
     if (scene->row->leave)
         scene->row->leave(scene);
+    watched.count = suspensions();
+    watched.task = NULL;
     ouro_event_set(&scene->is_over);
     return 0;
 }
@@ -182,7 +149,7 @@ static void pass_turns(const struct plot *plot, unsigned turns)
 /* Until the victim has suspended that often, or returned, or it goes no further. */
 static void await_suspension(const struct scene *scene, const struct plot *plot, unsigned point)
 {
-    for (int turn = 1; !scene->has_returned && watched.count < point && turn < PATIENCE; turn++) {
+    for (int turn = 1; !scene->has_returned && suspensions() < point && turn < PATIENCE; turn++) {
         crowd_queue(plot);
         CU_ASSERT_EQUAL(turn % 16 ? ouro_yield() : ouro_sleep(50 * OURO_MICROSECOND), 0);
     }
@@ -216,6 +183,7 @@ void scene_watch(struct scene *scene, ouro_task_id victim)
 {
     scene->victim = victim;
     watched.task = ouro__task_table_find(&ouro__dispatcher->tasks, victim);
+    watched.start = watched.task ? watched.task->suspend_count : 0;
     watched.count = 0;
 }
 
@@ -250,7 +218,6 @@ static void direct(struct scene *scene, const struct plot *plot)
         send_helper(scene);
     }
     CU_ASSERT_EQUAL(ouro_event_wait(&scene->is_over), 0);
-    watched.task = NULL;
     if (scene->helper && scene->row->flags & HELPER_STAYS)
         (void) ouro_cancel_join(scene->helper, NULL);
     else if (scene->helper)
@@ -285,7 +252,7 @@ static bool play(const struct row *row, size_t index, const struct plot *plot, s
         scene_fill_data(&scene);
     row->set_up(&scene);
     direct(&scene, plot);
-    suspended = watched.count;
+    suspended = (unsigned) suspensions();
     CU_ASSERT_EQUAL(scene.next, code);
     CU_ASSERT(scene.result >= 0 || scene.result == code);
     if (plot->point == 0 && !(row->flags & (NEVER_INTERRUPTED | MAY_BEGIN)))
