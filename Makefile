@@ -213,6 +213,7 @@ EXAMPLES = \
 BENCHES = \
 	bench/arena \
 	bench/connections \
+	bench/echo_cost \
 	bench/echo_load \
 	bench/fairness \
 	bench/http_instructions \
@@ -229,6 +230,7 @@ BENCHES = \
 # Those whose own share is measured: compiled as a whole, together with the libraries.
 WHOLE_PROGRAMS = \
 	bench/arena \
+	bench/echo_cost \
 	bench/http_instructions \
 	examples/http_server
 
