@@ -308,6 +308,7 @@ TEST_SOURCES = \
 	tests/http_rules_rows.c \
 	tests/http_rules_test.c \
 	tests/http_server_test.c \
+	tests/idle_test.c \
 	tests/inbox_test.c \
 	tests/list_test.c \
 	tests/load_histogram_test.c \

@@ -77,6 +77,7 @@
     SUITE(http_router)      \
     SUITE(http_rules)       \
     SUITE(http_server)      \
+    SUITE(idle)             \
     SUITE(inbox)            \
     SUITE(load_histogram)   \
     SUITE(load_options)     \
