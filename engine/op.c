@@ -27,13 +27,17 @@ static uint64_t source_tag(const struct source *source)
 const char *ouro__op_name(enum op_kind kind)
 {
     static const char *const names[] = {
-        [OP_ACCEPT] = "accept",       [OP_CLOSE] = "close",     [OP_CONNECT] = "connect",
-        [OP_FALLOCATE] = "fallocate", [OP_FSYNC] = "fsync",     [OP_MKDIR] = "mkdir",
-        [OP_OPEN] = "open",           [OP_POLL] = "poll",       [OP_READ] = "read",
-        [OP_READV] = "readv",         [OP_RECV] = "recv",       [OP_RECVMSG] = "recvmsg",
-        [OP_RENAME] = "rename",       [OP_SEND] = "send",       [OP_SENDMSG] = "sendmsg",
-        [OP_STATX] = "stat",          [OP_UNLINK] = "unlink",   [OP_WRITE] = "write",
-        [OP_WRITEV] = "writev",       [OP_USER] = "submit_sqe",
+        [OP_ACCEPT] = "accept",   [OP_CLOSE] = "close",
+        [OP_CONNECT] = "connect", [OP_FALLOCATE] = "fallocate",
+        [OP_FSYNC] = "fsync",     [OP_MKDIR] = "mkdir",
+        [OP_NOP] = "nop",         [OP_OPEN] = "open",
+        [OP_POLL] = "poll",       [OP_READ] = "read",
+        [OP_READV] = "readv",     [OP_RECV] = "recv",
+        [OP_RECVMSG] = "recvmsg", [OP_RENAME] = "rename",
+        [OP_SEND] = "send",       [OP_SENDMSG] = "sendmsg",
+        [OP_STATX] = "stat",      [OP_UNLINK] = "unlink",
+        [OP_WRITE] = "write",     [OP_WRITEV] = "writev",
+        [OP_USER] = "submit_sqe",
     };
 
     return names[kind];

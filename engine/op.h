@@ -47,6 +47,7 @@ enum op_kind {
     OP_FALLOCATE,
     OP_FSYNC,
     OP_MKDIR,
+    OP_NOP,
     OP_OPEN,
     OP_POLL,
     OP_READ,

@@ -67,6 +67,9 @@ __attribute__((always_inline)) static inline void op_prepare(struct op *op, enum
     case OP_MKDIR:
         io_uring_prep_mkdirat(sqe, op->args.mkdir.dir_fd, op->args.mkdir.path, op->args.mkdir.mode);
         break;
+    case OP_NOP:
+        io_uring_prep_nop(sqe);
+        break;
     case OP_OPEN:
         io_uring_prep_openat(sqe, op->args.open.dir_fd, op->args.open.path, op->args.open.flags,
                              op->args.open.mode);

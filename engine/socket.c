@@ -242,11 +242,25 @@ int ouro_send_all(int fd, const void *buf, size_t len, size_t *ret_sent)
     return result < 0 ? (int) result : 0;
 }
 
+/*
+ * The SQ thread lets go of a closed file when it has posted the completion: at the end of the round
+ * in which it took the entry. What is submitted from then on it takes in a later round.
+ */
+static void wait_for_next_round(void)
+{
+    struct op op = {.kind = OP_NOP};
+
+    (void) ouro__op_call(&op, OP_CLEANUP);
+}
+
 int ouro_close(int fd)
 {
     struct op op = {.kind = OP_CLOSE, .args.close = {.fd = fd}};
+    int code = (int) ouro__op_call(&op, OP_CLEANUP);
 
-    return (int) ouro__op_call(&op, OP_CLEANUP);
+    if (!code && ouro__dispatcher->ring.mode == RING_SQPOLL)
+        wait_for_next_round();
+    return code;
 }
 
 int ouro_poll(int fd, unsigned events)

@@ -122,12 +122,25 @@ static inline int driver_shutdown(struct driver *driver, int fd, int how)
     return driver->ring.backend->shutdown(&driver->ring, fd, how);
 }
 
-static inline int driver_close_fd(struct driver *driver, int fd)
+/* After a close: an SQ thread lets go of the file before it takes the next entry. See ouro_close(). */
+static inline void driver_let_close(struct driver *driver)
 {
     struct io_uring_sqe sqe = {0};
 
+    io_uring_prep_nop(&sqe);
+    if (driver->ring.mode == RING_SQPOLL)
+        (void) driver_do(driver, &sqe);
+}
+
+static inline int driver_close_fd(struct driver *driver, int fd)
+{
+    struct io_uring_sqe sqe = {0};
+    int result;
+
     io_uring_prep_close(&sqe, fd);
-    return driver_do(driver, &sqe);
+    result = driver_do(driver, &sqe);
+    driver_let_close(driver);
+    return result;
 }
 
 #endif /* OURO_RING_DRIVER_H */

@@ -274,7 +274,11 @@ static void start_operation(struct stage *stage, const struct step *step,
 
 static int await_operation(struct stage *stage, struct operation *operation)
 {
-    return settle_result(stage, operation, driver_wait(&stage->driver, operation->tag));
+    int result = driver_wait(&stage->driver, operation->tag);
+
+    if (operation->step->verb == VERB_CLOSE)
+        driver_let_close(&stage->driver);
+    return settle_result(stage, operation, result);
 }
 
 static int do_operation(struct stage *stage, const struct step *step)
@@ -714,19 +718,8 @@ static void test_tcp_reset_fails_the_first_send(void)
            SEND(A, 1, 0, -EPIPE), RECV(A, 9, 0, 0), END);
 }
 
-/* Scripts in which it matters at once that a socket is closed. */
-static bool closes_late(void)
-{
-    if (!test_kernel_ring() || !strstr(test_kernel_ring(), "sqpoll"))
-        return false;
-    TEST_SKIP("the SQ thread lets go of a closed socket after the completion, not before");
-    return true;
-}
-
 static void test_so_error_takes_the_reset(void)
 {
-    if (closes_late())
-        return;
     SCRIPT(ALL, CONNECTED, SEND(A, 5, 0, 5), CLOSE(B, 0), GET(A, SOL_SOCKET, SO_ERROR, ECONNRESET),
            GET(A, SOL_SOCKET, SO_ERROR, 0), RECV(A, 9, 0, 0), END);
 }
@@ -977,8 +970,6 @@ static void test_client_can_bind_first(void)
 
 static void test_name_in_use_cannot_be_bound(void)
 {
-    if (closes_late())
-        return;
     SCRIPT(ALL, SOCKET(L), BIND(L), SOCKET(M), BIND_LIKE(M, L, -EADDRINUSE), LISTEN(L, 1, 0),
            BIND_LIKE(M, L, -EADDRINUSE), CLOSE(L, 0), BIND_LIKE(M, L, 0), LISTEN(M, 1, 0), END);
 }
@@ -991,8 +982,6 @@ static void test_bind_twice_is_refused(void)
 
 static void test_reuseaddr_binds_twice_but_listens_once(void)
 {
-    if (closes_late())
-        return;
     SCRIPT(TCP, SOCKET(L), SOCKET(M), SET(L, SOL_SOCKET, SO_REUSEADDR, 1, 0),
            SET(M, SOL_SOCKET, SO_REUSEADDR, 1, 0), BIND(L), BIND_LIKE(M, L, 0), LISTEN(L, 1, 0),
            LISTEN(M, 1, -EADDRINUSE), CLOSE(L, 0), LISTEN(M, 1, 0), END);

@@ -449,6 +449,49 @@ static void test_completions_that_overflow_are_kept(void)
     ouro__ring_close(&ring);
 }
 
+/* --- closing ------------------------------------------------------------------------------------------ */
+
+/* Tells how often a port was still taken, or a reset had not come, when the last close had returned. */
+static int close_and_look(void *arg)
+{
+    unsigned *late = arg;
+
+    for (int i = 0; i < 1000; i++) {
+        struct ouro_address address;
+        int error = 0, fds[2], listener = listen_privately(&address);
+        socklen_t error_len = sizeof(error);
+
+        CU_ASSERT_EQUAL(ouro_close(listener), 0);
+        listener = ouro_listen(&address, 0);
+        if (listener < 0)
+            late[0]++;
+        else
+            CU_ASSERT_EQUAL(ouro_close(listener), 0);
+        make_pair(fds);
+        CU_ASSERT_EQUAL(ouro_send(fds[0], "x", 1, 0), 1);
+        CU_ASSERT_EQUAL(ouro_close(fds[1]), 0); /* with a byte that nobody has read */
+        CU_ASSERT_EQUAL(ouro_getsockopt(fds[0], SOL_SOCKET, SO_ERROR, &error, &error_len), 0);
+        late[1] += error != ECONNRESET;
+        CU_ASSERT_EQUAL(ouro_close(fds[0]), 0);
+    }
+    return 0;
+}
+
+static void test_close_has_taken_effect_when_it_returns(void)
+{
+    static const char *const rings[] = {"sqpoll", "uring:mode=sqpoll,share=1"};
+
+    if (must_skip())
+        return;
+    for (size_t i = 0; i < COUNT_OF(rings); i++) {
+        unsigned late[2] = {0, 0};
+
+        CU_ASSERT_EQUAL(run_with(rings[i], 0, close_and_look, late), 0);
+        CU_ASSERT_EQUAL(late[0], 0);
+        CU_ASSERT_EQUAL(late[1], 0);
+    }
+}
+
 /* --- CPUs -------------------------------------------------------------------------------------------- */
 
 static int do_nothing(void *arg)
@@ -625,6 +668,7 @@ const struct test sqpoll_tests[] = {
     TEST(test_idle_loop_costs_less_than_a_hundredth_of_a_cpu),
     TEST(test_full_submission_queue_loses_nothing),
     TEST(test_completions_that_overflow_are_kept),
+    TEST(test_close_has_taken_effect_when_it_returns),
     TEST(test_loop_knows_its_ring),
     TEST(test_one_cpu_is_refused_or_means_batch),
     TEST(test_missing_cpu_is_named),
