@@ -595,6 +595,9 @@ else
 say = @printf '  %-3s %s\n' $(1) $(@:$(BUILD)/%=%);
 endif
 
+# What does not compile for want of a header says what to install.
+or_look = || { CC='$(CC)' CXX='$(CXX)' .ci/deps --look run; exit 1; }
+
 # All flags, in a file that changes only when they do: every object depends on it.
 define FLAGS
 $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(PIE) $(PIC) $(PROGRAM_LDFLAGS) $(SHARED_LDFLAGS)
@@ -609,15 +612,15 @@ $(BUILD)/flags: FORCE
 
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(call say,CC)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(PIE) -MMD -MP -c -o $@ $<
+	$(call say,CC)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(PIE) -MMD -MP -c -o $@ $< $(or_look)
 
 $(BUILD)/pic/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(call say,CC)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(PIC) -MMD -MP -c -o $@ $<
+	$(call say,CC)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(PIC) -MMD -MP -c -o $@ $< $(or_look)
 
 $(BUILD)/whole/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(call say,CC)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(PIE) $(WHOLE) -MMD -MP -c -o $@ $<
+	$(call say,CC)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(PIE) $(WHOLE) -MMD -MP -c -o $@ $< $(or_look)
 
 $(BUILD)/%.o: %.cc $(BUILD)/flags
 	@mkdir -p $(@D)
