@@ -8,11 +8,13 @@
  * upload is counted as it streams in; middleware logs each request.
  *
  * Run:    build/examples/guestbook [--listen ADDR:PORT], then open http://127.0.0.1:8000/
+ *         curl --data-binary Hello! 'http://127.0.0.1:8000/entries?name=curl'
  * Prints: Guestbook at http://127.0.0.1:8000...
  *         and on stderr a line for each request: POST /sign 303. Ctrl-C ends it.
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,6 +92,16 @@ static int add_entry(struct ouro_http_exchange *exchange, struct guestbook *book
     return 0;
 }
 
+static bool is_fit(const char *name, const char *text)
+{
+    return name && *name && strlen(name) <= AUTHOR_MAX && text && strlen(text) <= TEXT_MAX;
+}
+
+static int say_what_fits(struct ouro_http_exchange *exchange)
+{
+    return ouro_http_replyf(exchange, 422, "text/plain", "A name and a short text, please.\n");
+}
+
 static int sign(struct ouro_http_exchange *exchange, void *arg)
 {
     const char *name, *text;
@@ -99,12 +111,31 @@ static int sign(struct ouro_http_exchange *exchange, void *arg)
         return code; /* answered with 415, 400, 413: whatever it deserves */
     name = ouro_http_form_value(exchange, "name");
     text = ouro_http_form_value(exchange, "text");
-    if (!name || !*name || strlen(name) > AUTHOR_MAX || !text || strlen(text) > TEXT_MAX)
-        return ouro_http_replyf(exchange, 422, "text/plain", "A name and a short text, please.\n");
+    if (!is_fit(name, text))
+        return say_what_fits(exchange);
     code = add_entry(exchange, arg, name, text);
     if (!code)
         code = remember(exchange, name);
     return code ? code : ouro_http_redirect(exchange, 303, "/entries");
+}
+
+/* The same for programs: the text is the body as it is. */
+static int post_entry(struct ouro_http_exchange *exchange, void *arg)
+{
+    const struct guestbook *book = arg;
+    const char *name = ouro_http_query_value(exchange, "name");
+    const char *text;
+    size_t len;
+    int code = ouro_http_read_all(exchange, &text, &len);
+
+    if (code)
+        return code; /* 413 beyond body_bytes_max */
+    if (!is_fit(name, text) || strlen(text) != len)
+        return say_what_fits(exchange);
+    code = add_entry(exchange, arg, name, text);
+    if (code)
+        return code;
+    return ouro_http_reply_json(exchange, 201, book->entries[(book->count - 1) % ENTRIES_MAX].json);
 }
 
 /* --- entries, once and live -------------------------------------------------------------- */
@@ -219,6 +250,7 @@ static int add_routes(struct ouro_http_app *app, struct guestbook *book)
 {
     static const struct ouro_http_route_options compressed = {.gzip = OURO_HTTP_GZIP_ON};
     static const struct ouro_http_route_options large = {.body_bytes_max = 1 << 30};
+    static const struct ouro_http_route_options small = {.body_bytes_max = TEXT_MAX};
     int code = ouro_http_use(app, log_request, NULL);
 
     if (!code)
@@ -227,6 +259,8 @@ static int add_routes(struct ouro_http_app *app, struct guestbook *book)
         code = ouro_http_route(app, "POST", "/sign", sign, book);
     if (!code)
         code = ouro_http_route_with(app, "GET", "/entries", list_entries, book, &compressed);
+    if (!code)
+        code = ouro_http_route_with(app, "POST", "/entries", post_entry, book, &small);
     if (!code)
         code = ouro_http_route(app, "GET", "/events", stream_events, book);
     if (!code)

@@ -549,6 +549,11 @@ static void test_guestbook_remembers(void)
         {"POST /sign HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\n"
          "Content-Length: 6\r\n\r\nname=B",
          "HTTP/1.1 422 "},
+        {"POST /entries?name=C HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nHi",
+         "{\"name\": \"C\", \"text\": \"Hi\"}"},
+        {"POST /entries?name=C HTTP/1.1\r\nHost: a\r\nContent-Length: 281\r\n\r\n",
+         "HTTP/1.1 413 "},
+        {"POST /entries HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nHi", "HTTP/1.1 422 "},
         {"GET /entries HTTP/1.1\r\nHost: a\r\n\r\n", "{\"name\": \"B\", \"text\": \"\\u003cb\"}"},
         {"POST /upload HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data; boundary=x\r\n"
          "Content-Length: 77\r\n\r\n--x\r\nContent-Disposition: form-data; name=a; filename=b\r\n\r\nsome bytes\r\n--x--",
@@ -573,7 +578,7 @@ static void test_guestbook_remembers(void)
     CU_ASSERT_EQUAL(output->status, 0);
     CU_ASSERT_STRING_EQUAL(
         output->err,
-        "GET / 200\nPOST /sign 303\nPOST /sign 422\nGET /entries 200\nPOST /upload 200\n");
+        "GET / 200\nPOST /sign 303\nPOST /sign 422\nPOST /entries 201\nPOST /entries 413\nPOST /entries 422\nGET /entries 200\nPOST /upload 200\n");
     free(text);
     free(output);
 }
