@@ -823,6 +823,25 @@ static void test_reuseport_spreads_connections(void)
 
 /* --- cancelling ---------------------------------------------------------------------- */
 
+struct race {
+    struct network network;
+    unsigned receive, cancel; /* tags */
+};
+
+/* A receive of four bytes that are there, "abcd", and a cancel of it, in one submission. */
+static void open_race(struct driver *driver, unsigned seed, char *buf, struct race *race)
+{
+    struct io_uring_sqe receive = {0}, cancel = {0};
+
+    open_seed(driver, seed, "");
+    open_network(driver, AF_INET, &race->network);
+    CU_ASSERT_EQUAL(do_send(driver, race->network.client, "abcd", 4, 0), 4);
+    io_uring_prep_recv(&receive, race->network.server, buf, 4, 0);
+    race->receive = driver_queue(driver, &receive);
+    io_uring_prep_cancel64(&cancel, race->receive + DRIVER_TAGS, 0);
+    race->cancel = driver_queue(driver, &cancel);
+}
+
 /*
  * The bytes are there when the cancel comes: who wins is chance, but the two completions
  * agree, and the bytes are either in the buffer or still in the socket.
@@ -832,29 +851,20 @@ static void test_cancel_may_lose_the_race(void)
     unsigned won = 0, lost = 0, late = 0;
 
     for (unsigned seed = 0; seed < 400; seed++) {
-        struct io_uring_sqe sqe = {0};
-        struct network network;
         struct driver driver;
-        unsigned receive, cancel;
+        struct race race;
         char buf[4] = "----";
 
-        open_seed(&driver, seed, "");
-        open_network(&driver, AF_INET, &network);
-        CU_ASSERT_EQUAL(do_send(&driver, network.client, "abcd", 4, 0), 4);
-        io_uring_prep_recv(&sqe, network.server, buf, 4, 0);
-        receive = driver_queue(&driver, &sqe);
-        memset(&sqe, 0, sizeof(sqe));
-        io_uring_prep_cancel64(&sqe, receive + DRIVER_TAGS, 0);
-        cancel = driver_queue(&driver, &sqe);
-        if (driver_wait(&driver, receive) == -ECANCELED) {
+        open_race(&driver, seed, buf, &race);
+        if (driver_wait(&driver, race.receive) == -ECANCELED) {
             won++;
-            CU_ASSERT_EQUAL(driver_wait(&driver, cancel), 0);
+            CU_ASSERT_EQUAL(driver_wait(&driver, race.cancel), 0);
             CU_ASSERT(is_filled(buf, 4, '-'));
-            CU_ASSERT_EQUAL(do_recv(&driver, network.server, buf, 4, MSG_DONTWAIT), 4);
+            CU_ASSERT_EQUAL(do_recv(&driver, race.network.server, buf, 4, MSG_DONTWAIT), 4);
         } else {
-            CU_ASSERT_EQUAL(driver_wait(&driver, receive), 4);
-            lost += driver_wait(&driver, cancel) == -EALREADY;
-            late += driver_wait(&driver, cancel) == -ENOENT;
+            CU_ASSERT_EQUAL(driver_wait(&driver, race.receive), 4);
+            lost += driver_wait(&driver, race.cancel) == -EALREADY;
+            late += driver_wait(&driver, race.cancel) == -ENOENT;
         }
         CU_ASSERT(memcmp(buf, "abcd", 4) == 0);
         driver_close(&driver);
@@ -869,30 +879,21 @@ static void test_cancel_is_not_for_what_comes_later(void)
     unsigned late = 0;
 
     for (unsigned seed = 0; seed < 400; seed++) {
-        struct io_uring_sqe sqe = {0};
-        struct network network;
         struct driver driver;
-        unsigned receive, cancel;
+        struct race race;
         char buf[4];
 
-        open_seed(&driver, seed, "");
-        open_network(&driver, AF_INET, &network);
-        CU_ASSERT_EQUAL(do_send(&driver, network.client, "abcd", 4, 0), 4);
-        io_uring_prep_recv(&sqe, network.server, buf, 4, 0);
-        receive = driver_queue(&driver, &sqe);
-        memset(&sqe, 0, sizeof(sqe));
-        io_uring_prep_cancel64(&sqe, receive + DRIVER_TAGS, 0);
-        cancel = driver_queue(&driver, &sqe);
-        if (driver_wait(&driver, receive) == 4 && !driver.is_done[cancel]) {
+        open_race(&driver, seed, buf, &race);
+        if (driver_wait(&driver, race.receive) == 4 && !driver.is_done[race.cancel]) {
             late++;
-            driver.tag_count = receive; /* the same user_data again */
-            CU_ASSERT_EQUAL(start_recv(&driver, network.server, buf, 4, 0), receive);
-            driver.tag_count = cancel + 1;
-            CU_ASSERT_EQUAL(driver_wait(&driver, cancel), -ENOENT);
+            driver.tag_count = race.receive; /* the same user_data again */
+            CU_ASSERT_EQUAL(start_recv(&driver, race.network.server, buf, 4, 0), race.receive);
+            driver.tag_count = race.cancel + 1;
+            CU_ASSERT_EQUAL(driver_wait(&driver, race.cancel), -ENOENT);
             driver_settle(&driver);
-            CU_ASSERT_FALSE(driver.is_done[receive]);
-            CU_ASSERT_EQUAL(do_send(&driver, network.client, "efgh", 4, 0), 4);
-            CU_ASSERT_EQUAL(driver_wait(&driver, receive), 4);
+            CU_ASSERT_FALSE(driver.is_done[race.receive]);
+            CU_ASSERT_EQUAL(do_send(&driver, race.network.client, "efgh", 4, 0), 4);
+            CU_ASSERT_EQUAL(driver_wait(&driver, race.receive), 4);
         }
         driver_close(&driver);
     }
