@@ -43,20 +43,23 @@ static void run_with_threads(unsigned threads, ouro_task_fn *fn, void *arg)
     CU_ASSERT_EQUAL(ouro_offload_set_threads(0), 0);
 }
 
-/* The kernel's threads for a ring come and go as it likes. */
-static bool is_of_a_ring(const char *thread)
+/*
+ * The kernel's threads for a ring come and go as it likes: one that is gone when its name is read
+ * was none of ours, or is joined.
+ */
+static bool is_ours(const char *thread)
 {
-    char path[300], name[32] = "";
+    char path[300], name[32];
     FILE *file;
+    bool has_name;
 
     (void) snprintf(path, sizeof(path), "/proc/self/task/%s/comm", thread);
     file = fopen(path, "re");
     if (!file)
         return false;
-    if (!fgets(name, sizeof(name), file))
-        name[0] = '\0';
+    has_name = fgets(name, sizeof(name), file);
     (void) fclose(file);
-    return strncmp(name, "iou-", 4) == 0;
+    return has_name && strncmp(name, "iou-", 4) != 0;
 }
 
 static unsigned count_threads(void)
@@ -66,7 +69,7 @@ static unsigned count_threads(void)
     unsigned count = 0;
 
     while (dir && (entry = readdir(dir)))
-        count += !is_of_a_ring(entry->d_name);
+        count += is_ours(entry->d_name);
     if (dir)
         (void) closedir(dir);
     return count;
