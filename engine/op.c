@@ -56,7 +56,7 @@ static void interrupt(struct wait *wait, int code)
     struct dispatcher *dispatcher = ouro__dispatcher;
     struct op *op = container_of(wait, struct op, wait);
 
-    (void) code; /* outcome() finds it again */
+    (void) code; /* ouro__op_failure() finds it again */
     if (op->state == OP_STAGED) {
         list_remove(&op->link);
         op_finish(dispatcher, op, -ECANCELED);
