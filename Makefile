@@ -248,6 +248,7 @@ LOAD_SOURCES = \
 BENCHES_CXX = \
 	bench/micro \
 	bench/micro_channel \
+	bench/micro_peers \
 	bench/micro_sync \
 	bench/micro_timer_heap
 
@@ -672,9 +673,10 @@ $(FUZZ_PROGRAMS): %: %.o $(STATIC_LIBS) Makefile
 	$(call say,LD)$(CC) $(PROGRAM_LDFLAGS) -fsanitize=fuzzer -o $@ $< $(STATIC_LIBS) $(PROTO_LIBS) \
 		$(ENGINE_LIBS)
 
+$(BUILD)/bench/micro_peers: PEER_LIBS = $(if $(wildcard /usr/include/uv.h),-luv)
 $(CXX_PROGRAMS): %: %.o $(STATIC_LIBS) Makefile
 	$(call say,LD)$(CXX) $(PROGRAM_LDFLAGS) -o $@ $< $(STATIC_LIBS) $(PROTO_LIBS) $(ENGINE_LIBS) \
-		-lbenchmark
+		-lbenchmark $(PEER_LIBS)
 
 # What the objects in here call passes through tests/account.c; not what shared libraries call.
 WRAPPED = aligned_alloc calloc free malloc mmap munmap pthread_create pthread_join realloc strdup \

@@ -7,70 +7,22 @@
  *         operation, whatever an iteration does.
  *
  * A benchmark that needs a loop runs inside its main task. ring_nop_bare is the floor for
- * task_nop: the same number of NOPs through the bare ring, without tasks.
+ * task_nop: the same number of NOPs through the bare ring, without tasks. micro_peers has what
+ * ucontext and libuv take for the same.
  */
-#include <benchmark/benchmark.h>
 #include <liburing.h>
 
-#include <cstdint>
-#include <cstdio>
-#include <cstdlib>
+#include <fcntl.h>
+#include <unistd.h>
 #include <vector>
 
-#include "ouro.h"
+#include "micro.h"
 #include "ouro_uring.h"
 
 namespace
 {
 
-using benchmark::Counter;
-using benchmark::State;
-
-void per_op(State &state, double operations)
-{
-    state.counters["per_op"] = Counter(operations, Counter::kIsRate | Counter::kInvert);
-}
-
-void require(int64_t code, const char *what)
-{
-    if (code < 0) {
-        std::fprintf(stderr, "micro: %s: %s\n", what, ouro_strerror(code));
-        std::exit(1);
-    }
-}
-
-/* Runs `body(state)` as the main task of a loop. */
-typedef void body_fn(State &state);
-
-struct in_loop {
-    State *state;
-    body_fn *body;
-};
-
-int main_task(void *arg)
-{
-    auto *self = static_cast<in_loop *>(arg);
-
-    self->body(*self->state);
-    return 0;
-}
-
-void run_in_loop(State &state, body_fn *body)
-{
-    in_loop self = {&state, body};
-    ouro_run_options options = {};
-
-    options.stack = OURO_STACK_1M; /* the benchmark library's own frames are large */
-    require(ouro_run(main_task, &self, &options), "ouro_run");
-}
-
-uint32_t next_random(uint32_t *seed)
-{
-    *seed ^= *seed << 13;
-    *seed ^= *seed >> 17;
-    *seed ^= *seed << 5;
-    return *seed;
-}
+using namespace micro;
 
 /* --- coroutines ---------------------------------------------------------------- */
 
@@ -207,6 +159,47 @@ void task_nop(State &state)
     run_in_loop(state, [](State &inner) { side_by_side(inner, nop_until_stopped, nop); });
 }
 BENCHMARK(task_nop)->Arg(1)->Arg(64);
+
+/* --- files and threads: time, as others work for it -------------------------------------------- */
+
+void read_file(State &state)
+{
+    run_in_loop(state, [](State &inner) {
+        int fd = ouro_open("/proc/self/exe", O_RDONLY, 0);
+        char data[4096];
+
+        require(fd, "ouro_open");
+        for (auto _ : inner)
+            require(ouro_pread(fd, data, sizeof(data), 0), "ouro_pread");
+        require(ouro_close(fd), "ouro_close");
+        per_op(inner, static_cast<double>(inner.iterations()));
+    });
+}
+BENCHMARK(read_file)->UseRealTime();
+
+/* Its floor: the system call. */
+void read_file_bare(State &state)
+{
+    int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    char data[4096];
+
+    require(fd, "open");
+    for (auto _ : state)
+        require(pread(fd, data, sizeof(data), 0), "pread");
+    close(fd);
+    per_op(state, static_cast<double>(state.iterations()));
+}
+BENCHMARK(read_file_bare)->UseRealTime();
+
+void offload(State &state)
+{
+    run_in_loop(state, [](State &inner) {
+        for (auto _ : inner)
+            require(ouro_offload(return_at_once, nullptr, nullptr), "ouro_offload");
+        per_op(inner, static_cast<double>(inner.iterations()));
+    });
+}
+BENCHMARK(offload)->UseRealTime();
 
 /* --- sleeping ---------------------------------------------------------------------------- */
 

@@ -9,58 +9,14 @@
  * channel_pass/CAPACITY: one task sends, one receives. select_ready: eight channels are ready.
  * select_wait: none is, and eight senders take turns. future_wait: a future for each wait.
  */
-#include <benchmark/benchmark.h>
-
-#include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <vector>
 
-#include "ouro.h"
+#include "micro.h"
 
 namespace
 {
 
-using benchmark::Counter;
-using benchmark::State;
-
-void per_op(State &state, double operations)
-{
-    state.counters["per_op"] = Counter(operations, Counter::kIsRate | Counter::kInvert);
-}
-
-void require(int64_t code, const char *what)
-{
-    if (code < 0) {
-        std::fprintf(stderr, "micro_channel: %s: %s\n", what, ouro_strerror(code));
-        std::exit(1);
-    }
-}
-
-/* Runs `body(state)` as the main task of a loop. */
-typedef void body_fn(State &state);
-
-struct in_loop {
-    State *state;
-    body_fn *body;
-};
-
-int main_task(void *arg)
-{
-    auto *self = static_cast<in_loop *>(arg);
-
-    self->body(*self->state);
-    return 0;
-}
-
-void run_in_loop(State &state, body_fn *body)
-{
-    in_loop self = {&state, body};
-    ouro_run_options options = {};
-
-    options.stack = OURO_STACK_1M; /* the benchmark library's own frames are large */
-    require(ouro_run(main_task, &self, &options), "ouro_run");
-}
+using namespace micro;
 
 int send_for_ever(void *arg)
 {

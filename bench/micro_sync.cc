@@ -9,57 +9,12 @@
  * A benchmark runs inside the main task of a loop. Contended ones have as many tasks as their
  * argument says, the main task among them.
  */
-#include <benchmark/benchmark.h>
-
-#include <cstdint>
-#include <cstdio>
-#include <cstdlib>
-
-#include "ouro.h"
+#include "micro.h"
 
 namespace
 {
 
-using benchmark::Counter;
-using benchmark::State;
-
-void per_op(State &state, double operations)
-{
-    state.counters["per_op"] = Counter(operations, Counter::kIsRate | Counter::kInvert);
-}
-
-void require(int64_t code, const char *what)
-{
-    if (code < 0) {
-        std::fprintf(stderr, "micro_sync: %s: %s\n", what, ouro_strerror(code));
-        std::exit(1);
-    }
-}
-
-/* Runs `body(state)` as the main task of a loop. */
-typedef void body_fn(State &state);
-
-struct in_loop {
-    State *state;
-    body_fn *body;
-};
-
-int main_task(void *arg)
-{
-    auto *self = static_cast<in_loop *>(arg);
-
-    self->body(*self->state);
-    return 0;
-}
-
-void run_in_loop(State &state, body_fn *body)
-{
-    in_loop self = {&state, body};
-    ouro_run_options options = {};
-
-    options.stack = OURO_STACK_1M; /* the benchmark library's own frames are large */
-    require(ouro_run(main_task, &self, &options), "ouro_run");
-}
+using namespace micro;
 
 ouro_mutex mutex;
 ouro_semaphore semaphore;

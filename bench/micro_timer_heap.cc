@@ -7,10 +7,9 @@
  *
  * Run:    build/bench/micro_timer_heap
  */
-#include <benchmark/benchmark.h>
-
-#include <cstdint>
 #include <vector>
+
+#include "micro.h"
 
 extern "C" {
 #include "timer_heap.h"
@@ -19,13 +18,7 @@ extern "C" {
 namespace
 {
 
-uint32_t next_random(uint32_t *seed)
-{
-    *seed ^= *seed << 13;
-    *seed ^= *seed >> 17;
-    *seed ^= *seed << 5;
-    return *seed;
-}
+using namespace micro;
 
 struct full_heap {
     timer_heap heap;
