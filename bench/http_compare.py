@@ -127,8 +127,8 @@ class Bench:
             if self.reply_bytes[name] != target:
                 self.note(f"{name}'s reply has {self.reply_bytes[name]} bytes, not {target}")
 
-    def half_rate(self) -> float:
-        """Half of what the rival answers when it gets as much as it can take."""
+    def fixed_rate(self) -> float:
+        """The workload's share of what the rival answers when it gets as much as it can take."""
         if self.saturated_rate is None:
             name = RIVAL if RIVAL in self.servers else next(iter(self.servers))
             with self.running(name) as server:
@@ -136,7 +136,7 @@ class Bench:
                 warm_up(command)
                 result = read_h2load(output_of(command, self.settings.seconds + 60))
             self.saturated_rate = result["requests"] / result["seconds"]
-        return self.saturated_rate / 2
+        return self.saturated_rate * WORKLOADS[self.workload].rate_share
 
     def play(self, names: list[str]) -> None:
         """All rounds; with a limit in minutes, as many of them as are likely to fit, but one."""
@@ -152,8 +152,8 @@ class Bench:
     def play_round(self, name: str, index: int) -> None:
         workload = WORKLOADS[name]
         self.workload = name
-        if workload.at_half_rate:
-            self.half_rate()  # before a server runs whose measurement it would disturb
+        if workload.rate_share:
+            self.fixed_rate()  # before a server runs whose measurement it would disturb
         able = [server for server in self.servers if workload.job in self.servers[server].jobs]
         for server_name in rotated(able, index):
             self.measure_once(name, index, server_name)
@@ -205,7 +205,7 @@ class Bench:
 
 def describe_workload(name: str) -> dict:
     workload = WORKLOADS[name]
-    return {"about": workload.about, "closes": workload.closes, "at_half_rate": workload.at_half_rate,
+    return {"about": workload.about, "closes": workload.closes, "rate_share": workload.rate_share,
             "busy_percent_min": workload.busy_percent_min,
             "metrics": [dataclasses.asdict(metric) for metric in workload.metrics]}
 

@@ -16,7 +16,7 @@ from typing import Iterator
 
 from . import svg
 
-FORMAT = 1
+FORMAT = 2
 ROUNDS_MIN = 3  # below which numbers show that everything runs, and nothing else
 BEGIN, END = "<!-- compare: begin -->", "<!-- compare: end -->"
 
@@ -184,8 +184,8 @@ def workload_section(measured: Measured, name: str, plots: dict[str, str]) -> li
         lines += [f"![{name}]({name}.svg)", ""]
     if name in data["load_commands"]:
         lines += [f"`{data['load_commands'][name]}`", ""]
-    if workload["at_half_rate"] and data["saturated_rate"]:
-        lines += [f"Half of {data['saturated_rate']:,.0f} requests/s.", ""]
+    if workload["rate_share"] and data["saturated_rate"]:
+        lines += [f"{workload['rate_share']:.0%} of {data['saturated_rate']:,.0f} requests/s.", ""]
     if workload["closes"]:
         lines += ["The floors, which do not read requests, are started with --close.", ""]
     return lines + table(measured, name) + idlers(measured, name) + overloaded(measured, name)
@@ -201,7 +201,7 @@ def idlers(measured: Measured, name: str) -> list[str]:
 
 def too_slow(measured: Measured, name: str) -> list[str]:
     """Which servers could not keep up with a fixed rate."""
-    wanted = (measured.data["saturated_rate"] or 0) / 2 if measured.workloads[name]["at_half_rate"] else 0
+    wanted = (measured.data["saturated_rate"] or 0) * measured.workloads[name]["rate_share"]
     return [server for server in measured.measured(name)
             if (measured.median(name, server, "rate") or 0) < 0.95 * wanted]
 

@@ -39,7 +39,7 @@ def sample_results() -> dict:
                 sample = samples.setdefault((workload, server, index),
                                             {"workload": workload, "server": server, "round": index})
                 sample[key] = value
-    about = {"closes": False, "at_half_rate": False, "busy_percent_min": 0}
+    about = {"closes": False, "rate_share": 0, "busy_percent_min": 0}
     return json.loads(json.dumps({
         "format": report.FORMAT,
         "command": "make bench-compare",
@@ -51,7 +51,7 @@ def sample_results() -> dict:
                     for name in ("ouro", "raw_http", "nginx", "node")},
         "workloads": {
             "keepalive-64": {**about, "about": "wrk, 64 connections", "metrics": [CPU, BUSY], "busy_percent_min": 99},
-            "p99-even": {**about, "about": "half <a> rate", "metrics": [RATE], "at_half_rate": True},
+            "p99-even": {**about, "about": "half <a> rate", "metrics": [RATE], "rate_share": 0.5},
             "idle": {**about, "about": "not measured here", "metrics": [CPU]},
         },
         "reply_bytes": {"ouro": 134},
@@ -121,7 +121,7 @@ def test_noise_is_the_floors_or_the_rivals() -> None:
 def test_the_report_has_all_its_parts() -> None:
     text = report.markdown(sample_results())
     for part in ("Made by `make bench-compare`", "- kernel: Linux 6.1", "## keepalive-64: wrk, 64 connections",
-                 "Busy for less than 99 % of the time: ouro.", "Half of 2,000 requests/s.",
+                 "Busy for less than 99 % of the time: ouro.", "50% of 2,000 requests/s.",
                  "queue that grows: node.", "## Where ouro loses", "## Noise", "- failed: p99-even, round 1: a failure",
                  "- h2o is not measured", "| keepalive-64 | CPU µs/request | 10.0 % |"):
         assert part in text, part

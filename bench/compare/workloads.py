@@ -140,13 +140,13 @@ def measure_syscalls_busy(bench: "Bench", server: Running) -> dict:
 
 
 def measure_even_latency(bench: "Bench", server: Running) -> dict:
-    return under_load(bench, server, load(bench.settings, server, "--rate", f"{bench.half_rate():.0f}"), read_pairs)
+    return under_load(bench, server, load(bench.settings, server, "--rate", f"{bench.fixed_rate():.0f}"), read_pairs)
 
 
 # h2load looks every 10 ms at how many requests its rate has room for, and sends them at once.
 def measure_latency(bench: "Bench", server: Running) -> dict:
     log = bench.settings.folder / "h2load.log"
-    command = h2load(bench.settings, server, log, bench.half_rate())
+    command = h2load(bench.settings, server, log, bench.fixed_rate())
     result = under_load(bench, server, command, read_h2load, log=log)
     return {**result, **read_h2load_log(log)}
 
@@ -169,7 +169,7 @@ class Workload:
     measure: Callable
     metrics: list[Metric]
     closes: bool = False
-    at_half_rate: bool = False
+    rate_share: float = 0  # of what saturates the rival: at that rate; 0: as fast as it goes
     busy_percent_min: int = 0  # else the table says so
     job: str = HELLO
 
@@ -215,9 +215,15 @@ WORKLOADS: dict[str, Workload] = {
     "syscalls-busy": Workload("a load that saturates the server, 64 connections", ("perf",),
                               measure_syscalls_busy, [CALLS, BUSY, RATE, CPU], busy_percent_min=97),
     "p99": Workload("h2load, half the rate at which nginx is saturated, in bursts each 10 ms",
-                    ("h2load",), measure_latency, LATENCY, at_half_rate=True),
+                    ("h2load",), measure_latency, LATENCY, rate_share=0.5),
     "p99-even": Workload("the same rate evenly, by a client that never sleeps", ("h2load",),
-                         measure_even_latency, LATENCY, at_half_rate=True),
+                         measure_even_latency, LATENCY, rate_share=0.5),
+    "p99-even-25": Workload("as p99-even, a quarter of what saturates nginx", ("h2load",),
+                            measure_even_latency, LATENCY, rate_share=0.25),
+    "p99-even-75": Workload("as p99-even, three quarters of it", ("h2load",),
+                            measure_even_latency, LATENCY, rate_share=0.75),
+    "p99-even-90": Workload("as p99-even, nine tenths of it", ("h2load",),
+                            measure_even_latency, LATENCY, rate_share=0.9),
 }
 
 # For --short: one of each kind.
