@@ -214,7 +214,6 @@ BENCHES = \
 	bench/arena \
 	bench/connections \
 	bench/echo_cost \
-	bench/echo_load \
 	bench/fairness \
 	bench/http_instructions \
 	bench/lease_echo \
@@ -558,7 +557,7 @@ test: deps-test
 
 # Installing and building have their share of 20 minutes, or of 90: rounds are played as far as they
 # fit into the rest. It ends with an error when a server failed, but not without a report.
-COMPARED = bench/arena bench/echo_load bench/raw_client bench/raw_epoll bench/raw_http bench/raw_load \
+COMPARED = bench/arena bench/ouro_load bench/raw_client bench/raw_epoll bench/raw_http bench/raw_load \
 	examples/http_server examples/sharded_echo
 bench-compare: deps-compare
 	+@$(SUBMAKE) $(COMPARED:%=$(BUILD)/%)

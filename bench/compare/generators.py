@@ -7,6 +7,7 @@ requests and seconds it counted, errors, and latencies if it knows them.
 """
 
 import argparse
+import json
 import pathlib
 import re
 
@@ -91,13 +92,24 @@ def load(settings: argparse.Namespace, server: Running, *options: str) -> list[s
             "--connections", "64", *options, server.address]
 
 
-def echo_load(settings: argparse.Namespace, server: Running) -> list[str]:
-    return [str(settings.build / "bench/echo_load"), "--seconds", str(settings.seconds),
-            "--connections", "64", "--bytes", "64", server.address]
+def ouro_load_echo(settings: argparse.Namespace, server: Running) -> list[str]:
+    return [str(settings.build / "bench/ouro_load"), "--duration", f"{settings.seconds}s",
+            "--connections", "64", "--echo", "64", "--json", "-", server.address]
+
+
+def read_load(text: str) -> dict:
+    """Of ouro_load."""
+    try:
+        said = json.loads(text)
+    except ValueError:
+        raise Failure(f"ouro_load: {text[-500:]}") from None
+    return {"requests": said["requests"] + said["answered_late"], "seconds": said["seconds"],
+            "errors": said["errors"]["total"],
+            **{f"p{percent}_us": said["latency_us"][f"p{percent}"] for percent in (50, 99)}}
 
 
 def read_pairs(text: str) -> dict:
-    """Of raw_client, raw_load and echo_load: names and numbers by turns."""
+    """Of raw_client and raw_load: names and numbers by turns."""
     words = text.split()
     if words[:1] != ["requests"]:
         raise Failure(f"no result: {text[-500:]}")

@@ -135,7 +135,7 @@ def test_a_report_can_be_made_of_nothing() -> None:
 
 
 def test_another_format_is_refused() -> None:
-    fails(ValueError, report.markdown, {**sample_results(), "format": 2})
+    fails(ValueError, report.markdown, {**sample_results(), "format": 1})
 
 
 def test_files_are_written_and_plots_are_xml() -> None:
@@ -194,6 +194,14 @@ def test_wrk_is_read() -> None:
 def test_h2load_is_read() -> None:
     assert generators.read_h2load(H2LOAD) == {"requests": 2000, "seconds": 2.0, "errors": 7}
     fails(Failure, generators.read_h2load, "")
+
+
+def test_ouro_load_is_read() -> None:
+    text = ('{"requests": 8, "answered_late": 2, "seconds": 2.0, "errors": {"read": 1, "total": 1}, '
+            '"latency_us": {"p50": 5.5, "p99": 9.0}}')
+    expected = {"requests": 10, "seconds": 2.0, "errors": 1, "p50_us": 5.5, "p99_us": 9.0}
+    assert generators.read_load(text) == expected
+    fails(Failure, generators.read_load, "ouro_load: 127.0.0.1:1: Connection refused")
 
 
 def test_pairs_are_read() -> None:

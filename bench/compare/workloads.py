@@ -14,7 +14,8 @@ import subprocess
 import time
 from typing import TYPE_CHECKING, Callable
 
-from .generators import client, echo_load, h2load, load, read_h2load, read_h2load_log, read_pairs, read_wrk, wrk
+from .generators import (client, h2load, load, ouro_load_echo, read_h2load, read_h2load_log, read_load, read_pairs,
+                         read_wrk, wrk)
 from .jobs import ECHO, HELLO, JSON, TIMERS, UPLOAD, Failure
 from .servers import Running, pinned
 
@@ -85,7 +86,7 @@ def measure_client(*options: str) -> Callable:
 
 
 def measure_echo(bench: "Bench", server: Running) -> dict:
-    return under_load(bench, server, echo_load(bench.settings, server), read_pairs)
+    return under_load(bench, server, ouro_load_echo(bench.settings, server), read_load)
 
 
 def measure_idle(bench: "Bench", server: Running) -> dict:
