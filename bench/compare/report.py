@@ -263,6 +263,33 @@ def plot(measured: Measured, name: str) -> str | None:
     return svg.bars(f"{name}: {metric['title']}", f"{workload['about']}; {direction} is better; grey: floors", rows)
 
 
+# The workloads of one curve, at an even rate of other shares; and its picture.
+CURVE = "p99-even"
+CURVES = "p99-over-rate"
+
+
+def rate_curves(measured: Measured) -> str | None:
+    """p99 over the rate, of all servers at all rates that they keep up with; None for a single rate."""
+    shares = {name: about["rate_share"] for name, about in measured.workloads.items()
+              if (name == CURVE or name.startswith(CURVE + "-")) and measured.measured(name)}
+    if len(shares) < 2:
+        return None
+    rows = []
+    for server, about in measured.servers.items():
+        points = [(share, statistics.median(values)) for name, share in shares.items()
+                  if server not in too_slow(measured, name)
+                  and (values := list(measured.values(name, server, "p99_us").values()))]
+        colour = svg.OURS if about["is_ours"] else svg.FLOOR if about["is_floor"] else svg.OTHERS
+        if points:
+            rows.append(svg.Curve(server, sorted(points), colour))
+    return svg.curves("p99 µs over the rate", f"share of what saturates {measured.rival}; less is better; grey: floors; "
+                      "a curve ends where its server is too slow", ".0%", rows) if rows else None
+
+
+def curve_section(plots: dict[str, str]) -> list[str]:
+    return ["", "## Latency over the rate", "", f"![{CURVES}]({CURVES}.svg)"] if CURVES in plots else []
+
+
 # --- the whole ---------------------------------------------------------------------------------------
 
 
@@ -271,6 +298,7 @@ def markdown(data: dict, plots: dict[str, str] = {}) -> str:
     lines = introduction(measured)
     for name in measured.workloads:
         lines += workload_section(measured, name, plots)
+    lines += curve_section(plots)
     lines += loss_section(measured) + noise_section(measured)
     return "\n".join(lines) + "\n"
 
@@ -279,6 +307,7 @@ def write(data: dict, folder: pathlib.Path) -> None:
     """report.md with its plots."""
     measured = Measured(data)
     drawn = {name: plot(measured, name) for name in measured.workloads}
+    drawn[CURVES] = rate_curves(measured)
     plots = {name: text for name, text in drawn.items() if text}
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in plots.items():

@@ -16,7 +16,7 @@ import threading
 import traceback
 import xml.etree.ElementTree
 
-from . import facts, generators, jobs, report, servers, workloads
+from . import facts, generators, jobs, report, servers, svg, workloads
 from .jobs import Failure
 
 CPU = {"key": "cpu_us", "title": "CPU µs/request", "digits": 2, "is_compared": True, "more_is_better": False}
@@ -132,6 +132,27 @@ def test_a_report_can_be_made_of_nothing() -> None:
     results = {**sample_results(), "samples": [], "servers": {}}
     assert "# HTTP servers compared" in report.markdown(results)
     assert report.short(results)
+
+
+def test_curves_need_two_rates_and_end_where_a_server_is_too_slow() -> None:
+    data = sample_results()
+    assert report.rate_curves(report.Measured(data)) is None
+    data["workloads"]["p99-even-75"] = {**data["workloads"]["p99-even"], "rate_share": 0.75}
+    for server, rate, p99_us in (("ouro", 1500, 400.0), ("nginx", 1490, 9000.0), ("node", 700, 1e6)):
+        data["samples"] += [{"workload": "p99-even-75", "server": server, "round": 0, "rate": rate, "p99_us": p99_us},
+                            {"workload": "p99-even", "server": server, "round": 9, "p99_us": p99_us / 2}]
+    picture = xml.etree.ElementTree.fromstring(report.rate_curves(report.Measured(data)))
+    words = [element.text for element in picture.iter() if element.tag.endswith("text")]
+    assert {"50%", "75%", "1,000", "ouro", "nginx"} <= set(words) and "node" not in words, words
+    with tempfile.TemporaryDirectory() as folder:
+        report.write(data, pathlib.Path(folder))
+        assert "![p99-over-rate](p99-over-rate.svg)" in (pathlib.Path(folder) / "report.md").read_text()
+
+
+def test_labels_of_curves_do_not_meet() -> None:
+    placed = svg.moved_apart([100.0, 101.0, 101.0, 300.0, 339.0])
+    assert all(below - above >= svg.LINE_HEIGHT - 1e-9 for above, below in zip(placed, placed[1:])), placed
+    assert placed[-1] <= svg.CURVES_HEIGHT, placed
 
 
 def test_another_format_is_refused() -> None:

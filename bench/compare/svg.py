@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
 """
-svg - bars, one for each server, with the lowest and the highest round as a line across the end
+svg - bars, one for each server, with the lowest and the highest round as a line across the end; and
+curves, one for each server, on a logarithmic scale
 
 Bars far longer than most are broken, so that the others can be told apart; the numbers are whole.
 Dark on light with a background of its own, so that it can be read on pages of any colour.
 """
 
 import dataclasses
+import math
 from html import escape
 
 WIDTH = 720
@@ -67,6 +69,67 @@ def row(bar: Bar, top: int, scale: float, most: float) -> list[str]:
         *([broken(end - 24, top)] if bar.value > most else []),
         text(max(end, highest) + 8, middle + 4, bar.text, INK, 12),
     ]
+
+
+CURVES_HEIGHT = 340
+CURVES_BOTTOM = 40
+LINE_HEIGHT = 13
+
+
+@dataclasses.dataclass
+class Curve:
+    label: str
+    points: list[tuple[float, float]]  # to the right, upwards: both above 0
+    colour: str = OTHERS
+
+
+def curves(title: str, subtitle: str, x_format: str, rows: list[Curve]) -> str:
+    """Labels are at the right ends, moved apart where these meet."""
+    xs = sorted({x for row in rows for x, _ in row.points})
+    ys = [math.log10(y) for row in rows for _, y in row.points]
+    bottom, top = math.floor(min(ys)), max(math.ceil(max(ys)), math.floor(min(ys)) + 1)
+    left, right = 60, WIDTH - LABEL_WIDTH
+
+    def place(x: float, y: float) -> tuple[float, float]:
+        across = (x - xs[0]) / (xs[-1] - xs[0]) if len(xs) > 1 else 0
+        up = (math.log10(y) - bottom) / (top - bottom)
+        return left + across * (right - left), CURVES_HEIGHT - CURVES_BOTTOM - up * (CURVES_HEIGHT - CURVES_BOTTOM - TOP_HEIGHT)
+
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {CURVES_HEIGHT}" width="{WIDTH}" '
+        f'height="{CURVES_HEIGHT}" font-family="sans-serif" role="img">',
+        f"<title>{escape(title)}</title>",
+        f'<rect width="{WIDTH}" height="{CURVES_HEIGHT}" fill="{PAPER}"/>',
+        text(14, 25, title, INK, 16, weight="bold"),
+        text(14, 44, subtitle, FAINT, 12),
+    ]
+    for power in range(bottom, top + 1):
+        _, y = place(xs[0], 10.0 ** power)
+        lines += [f'<path d="M{left} {y:.1f}H{right}" stroke="#e5e7eb"/>',
+                  text(left - 8, y + 4, f"{10 ** power:,g}", FAINT, 12, anchor="end")]
+    for x in xs:
+        lines.append(text(place(x, 10.0 ** bottom)[0], CURVES_HEIGHT - CURVES_BOTTOM + 18, format(x, x_format), FAINT, 12,
+                          anchor="middle"))
+    ends = sorted((place(*row.points[-1])[1], index) for index, row in enumerate(rows))
+    for (end, index), label_y in zip(ends, moved_apart([end for end, _ in ends])):
+        row = rows[index]
+        spots = [place(x, y) for x, y in row.points]
+        width = 2.5 if row.colour == OURS else 1.5
+        lines += ['<path d="M' + "L".join(f"{x:.1f} {y:.1f}" for x, y in spots) +
+                  f'" stroke="{row.colour}" stroke-width="{width}" fill="none"/>',
+                  f'<path d="M{spots[-1][0]:.1f} {end:.1f}L{right + 8} {label_y:.1f}" stroke="{row.colour}" stroke-width="0.5" '
+                  'stroke-dasharray="2 3" fill="none"/>',
+                  text(right + 10, label_y + 4, row.label, INK, 12, weight="bold" if row.colour == OURS else "normal")]
+    return "\n".join(lines + ["</svg>", ""])
+
+
+def moved_apart(ys: list[float]) -> list[float]:
+    """Each at least a line below the one before; all within the picture."""
+    placed: list[float] = []
+    for y in ys:
+        placed.append(max(y, placed[-1] + LINE_HEIGHT) if placed else y)
+    beyond = max(0.0, placed[-1] - (CURVES_HEIGHT - LINE_HEIGHT / 2)) if placed else 0
+    return [y - beyond for y in placed]
 
 
 def broken(x: float, top: int) -> str:
