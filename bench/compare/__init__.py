@@ -8,6 +8,6 @@ generators.py   the load, and what its programs print
 workloads.py    job, load and metrics together: what there is to measure
 facts.py        the machine, the versions
 report.py       from all that was measured, as one JSON, to Markdown; measures nothing
-svg.py          bars
+svg.py          bars and curves
 peers/          the servers that are not packages: programs on libuv, Node, Python, Go
 """
